@@ -1,0 +1,113 @@
+package schemas
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+)
+
+// LogicVersion is the version of the machine's logic: what it answers to a log. It must be raised
+// whenever the golden hash over the corpus of logs moves (profile/machine tests say so).
+const LogicVersion = 1
+
+// Clock says what time passes by: the wall (records' Kafka timestamps) or the events themselves
+// (import of history, back-tests).
+type Clock string
+
+// The two clocks of a deployment.
+const (
+	ClockWall  Clock = "wall"
+	ClockEvent Clock = "event"
+)
+
+// Deployment is what everybody must agree on, decided once at the first start and recorded in
+// portrait.catalog, in the first record of each inbox and in every store. A mismatch refuses to start.
+type Deployment struct {
+	ID               string           `json:"id"`
+	Epoch            int              `json:"epoch"`
+	Base             int64            `json:"base"` // added to offsets in versions; above the last of the epoch before
+	EventsPartitions int              `json:"events_partitions"`
+	InboxPartitions  int              `json:"inbox_partitions"`
+	FactsPartitions  int              `json:"facts_partitions"`
+	Identifiers      []IdentifierType `json:"identifiers"` // in order of priority
+	Normalization    int              `json:"normalization"`
+	PhoneRegion      string           `json:"phone_region"` // ISO 3166 region of phones without a country code
+	SensitiveProps   []string         `json:"sensitive_properties"`
+	KeyID            string           `json:"key_id"`
+	KeyCheck         string           `json:"key_check"` // says whether a key is the right one without telling it
+	TimeZone         string           `json:"time_zone"` // calendar days are counted here
+	Clock            Clock            `json:"clock"`
+	ClockStep        int64            `json:"clock_step_ms"` // event clock: inboxes are ticked when event time moved on by this
+	DedupeIDs        int              `json:"dedupe_ids"`    // latest event ids that a profile remembers
+	DocInterval      int64            `json:"doc_interval_ms"`
+	TimersPerRecord  int              `json:"timers_per_record"`
+	LinksRemembered  int              `json:"links_remembered"` // newest links and refusals a profile remembers
+	QueueLimit       int              `json:"queue_limit"`      // wants and proposals that wait at a node
+	ProfileLimit     int              `json:"profile_limit_bytes"`
+}
+
+// DefaultDeployment returns a deployment without id and key.
+//
+//   - 4 partitions: two cores drive no more; 8 or 16 are right for a cluster. Never changed later.
+//   - 1 facts partition: each costs an insert per second and table.
+//   - 64 remembered event ids: a producer's retry comes within seconds; 512 for imports of invoices.
+//   - 128 timers per record: about 1 ms of work between two events.
+//   - 256 links, 64 waiting: DESIGN.md section 3. 256 KiB: below the record limit with its tail.
+func DefaultDeployment() Deployment {
+	return Deployment{
+		Epoch: 1, EventsPartitions: 4, InboxPartitions: 4, FactsPartitions: 1,
+		Identifiers: DefaultIdentifierTypes(), Normalization: 1, PhoneRegion: "CN",
+		SensitiveProps: []string{"address", "email", "id_number", "mobile", "phone"},
+		TimeZone:       "Asia/Shanghai", Clock: ClockWall, ClockStep: 3_600_000,
+		DedupeIDs: 64, DocInterval: 10_000, TimersPerRecord: 128,
+		LinksRemembered: 256, QueueLimit: 64, ProfileLimit: 256 << 10,
+	}
+}
+
+// Hash names the record in every inbox and facts record; records with another hash are not ours.
+func (d *Deployment) Hash() uint64 {
+	b, err := json.Marshal(d)
+	if err != nil {
+		panic(fmt.Sprintf("deployment record does not marshal: %v", err)) // plain data: cannot happen
+	}
+	sum := sha256.Sum256(b)
+	return binary.BigEndian.Uint64(sum[:8])
+}
+
+// Priority returns the rank of a base type, 0 the highest, or -1 if the deployment has no such type.
+func (d *Deployment) Priority(baseType string) int {
+	for i := range d.Identifiers {
+		if d.Identifiers[i].Name == baseType {
+			return i
+		}
+	}
+	return -1
+}
+
+// Version returns the output number of the k-th output caused by the inbox record at offset.
+func (d *Deployment) Version(offset int64, k int) uint64 {
+	return uint64(d.Base+offset)<<16 | uint64(k)
+}
+
+// Validate reports the first setting that cannot work, and the remedy.
+func (d *Deployment) Validate() error {
+	switch {
+	case d.ID == "":
+		return fmt.Errorf("deployment: no id; `portrait run` makes one at the first start")
+	case d.EventsPartitions < 1 || d.InboxPartitions < 1 || d.FactsPartitions < 1:
+		return fmt.Errorf("deployment: partitions must be at least 1 (events %d, inbox %d, facts %d)",
+			d.EventsPartitions, d.InboxPartitions, d.FactsPartitions)
+	case len(d.Identifiers) == 0:
+		return fmt.Errorf("deployment: no identifier types")
+	case d.Clock != ClockWall && d.Clock != ClockEvent:
+		return fmt.Errorf("deployment: clock %q; want wall or event", d.Clock)
+	case d.Clock == ClockEvent && d.EventsPartitions != 1:
+		return fmt.Errorf("deployment: the event clock needs one events partition, not %d", d.EventsPartitions)
+	case d.TimersPerRecord < 1 || d.DedupeIDs < 0 || d.QueueLimit < 1 || d.LinksRemembered < 1:
+		return fmt.Errorf("deployment: bounds must be positive")
+	case d.ProfileLimit < 16<<10 || d.ProfileLimit > 1<<20:
+		return fmt.Errorf("deployment: profile limit %d; want 16 KiB to 1 MiB", d.ProfileLimit)
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Version is the first byte of every record. A record of another version stops its reader.
+const Version = 1
+
+// ErrMalformed says that bytes do not decode; errors of this package wrap it.
+var ErrMalformed = errors.New("malformed record")
+
+// Encoder appends values to a buffer. The zero value is ready to use.
+type Encoder struct{ B []byte }
+
+// Uint appends an unsigned varint.
+func (e *Encoder) Uint(v uint64) { e.B = binary.AppendUvarint(e.B, v) }
+
+// Int appends a zigzag varint.
+func (e *Encoder) Int(v int64) { e.B = binary.AppendVarint(e.B, v) }
+
+// Byte appends one byte.
+func (e *Encoder) Byte(v byte) { e.B = append(e.B, v) }
+
+// Bool appends one byte, 0 or 1.
+func (e *Encoder) Bool(v bool) {
+	if v {
+		e.B = append(e.B, 1)
+	} else {
+		e.B = append(e.B, 0)
+	}
+}
+
+// String appends a length and the bytes.
+func (e *Encoder) String(s string) {
+	e.Uint(uint64(len(s)))
+	e.B = append(e.B, s...)
+}
+
+// Bytes appends a length and the bytes.
+func (e *Encoder) Bytes(s []byte) {
+	e.Uint(uint64(len(s)))
+	e.B = append(e.B, s...)
+}
+
+// Strings appends a count and each string.
+func (e *Encoder) Strings(s []string) {
+	e.Uint(uint64(len(s)))
+	for _, x := range s {
+		e.String(x)
+	}
+}
+
+// UUID appends sixteen bytes.
+func (e *Encoder) UUID(u [16]byte) { e.B = append(e.B, u[:]...) }
+
+// Decoder reads what Encoder wrote. It holds the input as a string, so that texts are slices of it
+// and cost nothing; after the first error every read returns zero values and Err tells.
+type Decoder struct {
+	s   string
+	err error
+}
+
+// NewDecoder returns a decoder over a copy of b.
+func NewDecoder(b []byte) *Decoder { return &Decoder{s: string(b)} }
+
+// Err returns the first error.
+func (d *Decoder) Err() error { return d.err }
+
+// Rest returns how many bytes are left.
+func (d *Decoder) Rest() int { return len(d.s) }
+
+func (d *Decoder) fail(what string) {
+	if d.err == nil {
+		d.err = fmt.Errorf("%s: %w", what, ErrMalformed)
+	}
+	d.s = ""
+}
+
+// Uint reads an unsigned varint.
+func (d *Decoder) Uint() uint64 {
+	var v uint64
+	for i := 0; i < len(d.s) && i < binary.MaxVarintLen64; i++ {
+		c := d.s[i]
+		if c < 0x80 {
+			if i == binary.MaxVarintLen64-1 && c > 1 {
+				break
+			}
+			d.s = d.s[i+1:]
+			return v | uint64(c)<<(7*i)
+		}
+		v |= uint64(c&0x7f) << (7 * i)
+	}
+	d.fail("integer")
+	return 0
+}
+
+// Int reads a zigzag varint.
+func (d *Decoder) Int() int64 {
+	u := d.Uint()
+	return int64(u>>1) ^ -int64(u&1)
+}
+
+// Byte reads one byte.
+func (d *Decoder) Byte() byte {
+	if len(d.s) == 0 {
+		d.fail("byte")
+		return 0
+	}
+	c := d.s[0]
+	d.s = d.s[1:]
+	return c
+}
+
+// Bool reads a byte that must be 0 or 1.
+func (d *Decoder) Bool() bool {
+	c := d.Byte()
+	if c > 1 {
+		d.fail("bool")
+	}
+	return c == 1
+}
+
+// String reads a length and that many bytes; the result shares the decoder's memory.
+func (d *Decoder) String() string {
+	n := d.Uint()
+	if n > uint64(len(d.s)) {
+		d.fail("text")
+		return ""
+	}
+	s := d.s[:n]
+	d.s = d.s[n:]
+	return s
+}
+
+// Bytes reads a length and a copy of that many bytes; nil if there are none.
+func (d *Decoder) Bytes() []byte {
+	s := d.String()
+	if s == "" {
+		return nil
+	}
+	return []byte(s)
+}
+
+// Count reads a length of a list whose elements take at least one byte each, so that a short input
+// cannot ask for a long allocation.
+func (d *Decoder) Count() int {
+	n := d.Uint()
+	if n > uint64(len(d.s)) {
+		d.fail("count")
+		return 0
+	}
+	return int(n)
+}
+
+// Strings reads a count and each string; nil if there are none.
+func (d *Decoder) Strings() []string {
+	n := d.Count()
+	if n == 0 {
+		return nil
+	}
+	out := make([]string, n)
+	for i := range out {
+		out[i] = d.String()
+	}
+	return out
+}
+
+// UUID reads sixteen bytes.
+func (d *Decoder) UUID() (u [16]byte) {
+	if len(d.s) < 16 {
+		d.fail("uuid")
+		return u
+	}
+	copy(u[:], d.s)
+	d.s = d.s[16:]
+	return u
+}
+
+// Close reports an error, or bytes left over.
+func (d *Decoder) Close() error {
+	if d.err == nil && len(d.s) > 0 {
+		d.fail(fmt.Sprintf("%d bytes too many", len(d.s)))
+	}
+	return d.err
+}

@@ -1,0 +1,121 @@
+package wire
+
+import (
+	"strconv"
+
+	"portrait/schemas"
+)
+
+// Position is where an event stands in portrait.events. Index counts the events of one record from 0.
+type Position struct {
+	Partition int32
+	Offset    int64
+	Index     int32
+}
+
+// Above reports whether p lies behind q in the same events partition.
+func (p Position) Above(q Position) bool {
+	return p.Offset > q.Offset || p.Offset == q.Offset && p.Index > q.Index
+}
+
+// String writes "partition/offset/index".
+func (p Position) String() string {
+	b := strconv.AppendInt(nil, int64(p.Partition), 10)
+	b = strconv.AppendInt(append(b, '/'), p.Offset, 10)
+	return string(strconv.AppendInt(append(b, '/'), int64(p.Index), 10))
+}
+
+// PropKind is the JSON type of a property.
+type PropKind byte
+
+// The kinds of properties.
+const (
+	PropNull PropKind = iota
+	PropBool
+	PropNumber
+	PropString
+	PropJSON // an object or array, kept as its JSON text
+)
+
+// Prop is one property of an event. Text is "true" or "false", the number's JSON text (never
+// converted, so amounts stay exact), the string unescaped, or the JSON text of an object or array.
+type Prop struct {
+	Key  string
+	Kind PropKind
+	Text string
+}
+
+// Event is one event as the router hands it on: valid, normalised, without a phone number in clear.
+type Event struct {
+	At          Position
+	Time        int64 // ms since 1970; never after Kafka
+	Kafka       int64 // ms: timestamp of its Kafka record, clamped to wall now (event clock: Time)
+	ID          string
+	Name        string
+	Channel     string
+	Identifiers []string // canonical, each once, in order of priority: the first is the anchor
+	Props       []Prop   // in ascending order of Key, each once
+}
+
+// Encode appends the event.
+func (ev *Event) Encode(e *Encoder) {
+	e.Uint(uint64(ev.At.Partition))
+	e.Uint(uint64(ev.At.Offset))
+	e.Uint(uint64(ev.At.Index))
+	e.Int(ev.Time)
+	e.Int(ev.Kafka)
+	e.String(ev.ID)
+	e.String(ev.Name)
+	e.String(ev.Channel)
+	e.Strings(ev.Identifiers)
+	e.Uint(uint64(len(ev.Props)))
+	for i := range ev.Props {
+		e.String(ev.Props[i].Key)
+		e.Byte(byte(ev.Props[i].Kind))
+		e.String(ev.Props[i].Text)
+	}
+}
+
+// Decode reads an event; texts share the decoder's memory.
+func (ev *Event) Decode(d *Decoder) {
+	ev.At = Position{int32(d.Uint()), int64(d.Uint()), int32(d.Uint())}
+	ev.Time, ev.Kafka = d.Int(), d.Int()
+	ev.ID, ev.Name, ev.Channel = d.String(), d.String(), d.String()
+	ev.Identifiers = d.Strings()
+	ev.Props = nil
+	if n := d.Count(); n > 0 {
+		ev.Props = make([]Prop, n)
+		for i := range ev.Props {
+			ev.Props[i] = Prop{d.String(), PropKind(d.Byte()), d.String()}
+			if ev.Props[i].Kind > PropJSON {
+				d.fail("property kind")
+			}
+		}
+	}
+}
+
+// Prop returns the property of that key, or nil.
+func (ev *Event) Prop(key string) *Prop {
+	lo, hi := 0, len(ev.Props)
+	for lo < hi {
+		m := (lo + hi) / 2
+		if ev.Props[m].Key < key {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	if lo < len(ev.Props) && ev.Props[lo].Key == key {
+		return &ev.Props[lo]
+	}
+	return nil
+}
+
+// Number returns the amount of a number property, or of a string that is one.
+func (p *Prop) Number() (schemas.Decimal, bool) {
+	if p == nil || p.Kind != PropNumber && p.Kind != PropString {
+		return 0, false
+	}
+	n, err := schemas.ParseDecimal(p.Text)
+	return n, err == nil
+}

@@ -1,0 +1,298 @@
+package wire
+
+// Source is the kind of writer of an inbox record.
+type Source byte
+
+// The sources of inbox records.
+const (
+	FromRouter      Source = 1 // items: Event, Rejected, Ticks
+	FromMachine     Source = 2 // items: Message
+	FromCoordinator Source = 3 // items: Control
+)
+
+// InboxRecord is one record of portrait.inbox. Exactly one of the three lists is used.
+type InboxRecord struct {
+	Deployment uint64 // hash of the deployment record
+	Source     Source
+	From       int32 // events partition or sending inbox partition; 0 for the coordinator
+	Catalog    int64 // machines: version of the catalogue active at the sender; 0: none yet
+
+	Routed   []Routed
+	Ticks    []Tick // routers, behind Routed: of any events partition of that process
+	Seq      uint64 // machines: number of the first message in its channel; the rest follow densely
+	Messages []Message
+	Controls []Control
+}
+
+// Routed is an item of a router: an event, or word of a record it rejected.
+type Routed struct {
+	Stamp    int64  // ms: the smallest Kafka timestamp from here to the end of the fetch
+	Event    *Event // nil if rejected
+	Rejected *Rejected
+}
+
+// At returns the item's number.
+func (r *Routed) At() Position {
+	if r.Event != nil {
+		return r.Event.At
+	}
+	return r.Rejected.At
+}
+
+// Rejected tells of a dead letter, without its bytes, so that the accounting is complete.
+type Rejected struct {
+	At     Position
+	Kafka  int64 // ms
+	Reason string
+	Detail string // names the place, never the content
+}
+
+// Tick says: every event of that partition whose timestamp is below Stamp has been handed on.
+type Tick struct {
+	Partition int32
+	Stamp     int64
+}
+
+// MessageKind is a message of the identity protocol or of the clock (DESIGN.md sections 3 and 4).
+type MessageKind byte
+
+// The messages between machines.
+const (
+	MsgForward   MessageKind = iota + 1 // an event on its way to its root, or to its next anchor
+	MsgCompress                         // the root tells an anchor more than one hop away where it is
+	MsgLink                             // To and From belong together, because of Via
+	MsgPropose                          // From wants to become a child of To; Counts are its own
+	MsgAccept                           // From accepts To as its child
+	MsgRefuse                           // To's proposal through Via does not fit
+	MsgLater                            // To's proposal found a full queue: forget the link, try again
+	MsgForget                           // To should forget the link through Via: the asker's queue is full
+	MsgAbsorb                           // State of From moves into To
+	MsgWatermark                        // Stamp of the sender: it will say nothing older
+	MsgContinue                         // to itself: timers or the sweep have more to do
+)
+
+// Node names a node by identifier and birth, so that one erased and born again is another. Its rank
+// orders by (Born, ID): the older wins.
+type Node struct {
+	ID   string
+	Born int64 // microseconds of the stamp at which its partition first saw it, made unique there
+}
+
+// Less reports whether n's rank is below m's: n is the older.
+func (n Node) Less(m Node) bool { return n.Born < m.Born || n.Born == m.Born && n.ID < m.ID }
+
+// TypeCount is how many identifiers of a base type a profile holds.
+type TypeCount struct {
+	Type  string
+	Count int
+}
+
+// Message is an item from machine to machine. Which fields are used depends on Kind.
+type Message struct {
+	Kind   MessageKind
+	To     string // identifier of the addressed node; empty for Watermark and Continue
+	ToBorn int64  // birth of the addressed node, 0 for whichever is there
+	From   Node   // Link: the root to attach to or from; Propose: u; Accept: v; Absorb: u; Compress: root
+	Via    string // identifier whose edge caused it
+	Cause  string // event id behind it, for provenance
+	Counts []TypeCount
+	Event  *Event
+	Anchor int32  // Forward: index of the identifier the event is anchored on
+	Hops   int32  // Forward: how many were taken
+	Stamp  int64  // Watermark; Forward: largest stamp at the sender
+	State  []byte // Absorb: the profile, encoded by the machine
+}
+
+// ControlKind is what the coordinator says.
+type ControlKind byte
+
+// The control items.
+const (
+	CtlDeployment ControlKind = iota + 1 // Body: the deployment record; the first record of each inbox
+	CtlCatalog                           // Part Number of Parts of catalogue Version; Body: its YAML
+	CtlActivate                          // catalogue Version is active from here
+	CtlBarrier                           // logic Version goes on from here; binaries of another stop
+	CtlClock                             // event clock: event time has reached Stamp
+	CtlEnd                               // event clock: from here on the wall clock, for good
+)
+
+// Control is an item of the coordinator.
+type Control struct {
+	Kind    ControlKind
+	Version int64
+	Part    int32
+	Parts   int32
+	Stamp   int64
+	Body    []byte
+}
+
+// Encode appends the record to e.
+func (r *InboxRecord) Encode(e *Encoder) {
+	e.Byte(Version)
+	e.Uint(r.Deployment)
+	e.Byte(byte(r.Source))
+	e.Uint(uint64(r.From))
+	e.Uint(uint64(r.Catalog))
+	e.Uint(uint64(len(r.Routed)))
+	for i := range r.Routed {
+		r.Routed[i].encode(e)
+	}
+	e.Uint(uint64(len(r.Ticks)))
+	for _, t := range r.Ticks {
+		e.Uint(uint64(t.Partition))
+		e.Int(t.Stamp)
+	}
+	e.Uint(r.Seq)
+	e.Uint(uint64(len(r.Messages)))
+	for i := range r.Messages {
+		r.Messages[i].Encode(e)
+	}
+	e.Uint(uint64(len(r.Controls)))
+	for i := range r.Controls {
+		r.Controls[i].encode(e)
+	}
+}
+
+// DecodeInbox reads a record. An error says where; nothing of the record may then be used.
+func DecodeInbox(b []byte) (*InboxRecord, error) {
+	d := NewDecoder(b)
+	if v := d.Byte(); v != Version {
+		d.fail("version")
+		return nil, d.err
+	}
+	r := &InboxRecord{Deployment: d.Uint(), Source: Source(d.Byte()), From: int32(d.Uint()), Catalog: int64(d.Uint())}
+	if r.Source < FromRouter || r.Source > FromCoordinator {
+		d.fail("source")
+	}
+	if n := d.Count(); n > 0 {
+		r.Routed = make([]Routed, n)
+		for i := range r.Routed {
+			r.Routed[i].decode(d)
+		}
+	}
+	if n := d.Count(); n > 0 {
+		r.Ticks = make([]Tick, n)
+		for i := range r.Ticks {
+			r.Ticks[i] = Tick{int32(d.Uint()), d.Int()}
+		}
+	}
+	r.Seq = d.Uint()
+	if n := d.Count(); n > 0 {
+		r.Messages = make([]Message, n)
+		for i := range r.Messages {
+			r.Messages[i].Decode(d)
+		}
+	}
+	if n := d.Count(); n > 0 {
+		r.Controls = make([]Control, n)
+		for i := range r.Controls {
+			r.Controls[i].decode(d)
+		}
+	}
+	if err := d.Close(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Routed) encode(e *Encoder) {
+	e.Int(r.Stamp)
+	e.Bool(r.Event != nil)
+	if r.Event != nil {
+		r.Event.Encode(e)
+		return
+	}
+	r.Rejected.Encode(e)
+}
+
+func (r *Routed) decode(d *Decoder) {
+	r.Stamp = d.Int()
+	if d.Bool() {
+		r.Event = new(Event)
+		r.Event.Decode(d)
+		return
+	}
+	r.Rejected = new(Rejected)
+	r.Rejected.Decode(d)
+}
+
+// Encode appends the dead letter's description.
+func (r *Rejected) Encode(e *Encoder) {
+	e.Uint(uint64(r.At.Partition))
+	e.Uint(uint64(r.At.Offset))
+	e.Uint(uint64(r.At.Index))
+	e.Int(r.Kafka)
+	e.String(r.Reason)
+	e.String(r.Detail)
+}
+
+// Decode reads the dead letter's description.
+func (r *Rejected) Decode(d *Decoder) {
+	r.At = Position{int32(d.Uint()), int64(d.Uint()), int32(d.Uint())}
+	r.Kafka, r.Reason, r.Detail = d.Int(), d.String(), d.String()
+}
+
+// Encode appends the message.
+func (m *Message) Encode(e *Encoder) {
+	e.Byte(byte(m.Kind))
+	e.String(m.To)
+	e.Int(m.ToBorn)
+	e.String(m.From.ID)
+	e.Int(m.From.Born)
+	e.String(m.Via)
+	e.String(m.Cause)
+	e.Uint(uint64(len(m.Counts)))
+	for _, c := range m.Counts {
+		e.String(c.Type)
+		e.Uint(uint64(c.Count))
+	}
+	e.Bool(m.Event != nil)
+	if m.Event != nil {
+		m.Event.Encode(e)
+	}
+	e.Uint(uint64(m.Anchor))
+	e.Uint(uint64(m.Hops))
+	e.Int(m.Stamp)
+	e.Bytes(m.State)
+}
+
+// Decode reads a message.
+func (m *Message) Decode(d *Decoder) {
+	m.Kind = MessageKind(d.Byte())
+	if m.Kind < MsgForward || m.Kind > MsgContinue {
+		d.fail("message kind")
+	}
+	m.To, m.ToBorn = d.String(), d.Int()
+	m.From = Node{d.String(), d.Int()}
+	m.Via, m.Cause = d.String(), d.String()
+	if n := d.Count(); n > 0 {
+		m.Counts = make([]TypeCount, n)
+		for i := range m.Counts {
+			m.Counts[i] = TypeCount{d.String(), int(d.Uint())}
+		}
+	}
+	if d.Bool() {
+		m.Event = new(Event)
+		m.Event.Decode(d)
+	}
+	m.Anchor, m.Hops, m.Stamp = int32(d.Uint()), int32(d.Uint()), d.Int()
+	m.State = d.Bytes()
+}
+
+func (c *Control) encode(e *Encoder) {
+	e.Byte(byte(c.Kind))
+	e.Int(c.Version)
+	e.Uint(uint64(c.Part))
+	e.Uint(uint64(c.Parts))
+	e.Int(c.Stamp)
+	e.Bytes(c.Body)
+}
+
+func (c *Control) decode(d *Decoder) {
+	c.Kind = ControlKind(d.Byte())
+	if c.Kind < CtlDeployment || c.Kind > CtlEnd {
+		d.fail("control kind")
+	}
+	c.Version, c.Part, c.Parts, c.Stamp = d.Int(), int32(d.Uint()), int32(d.Uint()), d.Int()
+	c.Body = d.Bytes()
+}
