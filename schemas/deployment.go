@@ -11,6 +11,14 @@ import (
 // whenever the golden hash over the corpus of logs moves (profile/machine tests say so).
 const LogicVersion = 1
 
+// Bounds that every version of the code shares. Outputs of one inbox record are numbered below 2^16:
+// ItemsPerRecord events with TagsPerCatalog changes each, and as much again for timers, stay below.
+const (
+	ItemsPerRecord = 100
+	BytesPerRecord = 512 << 10
+	TagsPerCatalog = 300
+)
+
 // Clock says what time passes by: the wall (records' Kafka timestamps) or the events themselves
 // (import of history, back-tests).
 type Clock string

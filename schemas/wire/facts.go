@@ -41,6 +41,7 @@ type Fact struct {
 // Merge is one row of the closed relation: for each root that the loser held, too.
 type Merge struct {
 	Loser  [16]byte // its profile; Fact.Profile is the winner's
+	Rank   int64    // birth of the winner's root: among a loser's rows the smallest is the surviving one
 	At     int64    // ms
 	Direct bool     // false: the loser had been absorbed before by what was absorbed now
 	Root   string   // identifier of the loser's root
@@ -134,6 +135,7 @@ func (f *Fact) Encode(e *Encoder) {
 	case FactMerge:
 		m := f.Merge
 		e.UUID(m.Loser)
+		e.Int(m.Rank)
 		e.Int(m.At)
 		e.Bool(m.Direct)
 		e.String(m.Root)
@@ -166,7 +168,7 @@ func (f *Fact) Decode(d *Decoder) {
 		f.Rejected = new(Rejected)
 		f.Rejected.Decode(d)
 	case FactMerge:
-		f.Merge = &Merge{Loser: d.UUID(), At: d.Int(), Direct: d.Bool(), Root: d.String(), Via: d.String(), Cause: d.String()}
+		f.Merge = &Merge{Loser: d.UUID(), Rank: d.Int(), At: d.Int(), Direct: d.Bool(), Root: d.String(), Via: d.String(), Cause: d.String()}
 	case FactEdge:
 		f.Edge = &Edge{A: d.String(), B: d.String(), Accepted: d.Bool(), Reason: d.String(), Cause: d.String(), At: d.Int()}
 	case FactTag:

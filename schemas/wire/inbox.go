@@ -94,6 +94,8 @@ type Message struct {
 	ToBorn int64  // birth of the addressed node, 0 for whichever is there
 	From   Node   // Link: the root to attach to or from; Propose: u; Accept: v; Absorb: u; Compress: root
 	Via    string // identifier whose edge caused it
+	Other  string // the edge's other end: the anchor of the event
+	Weak   bool   // the edge goes through a weak identifier
 	Cause  string // event id behind it, for provenance
 	Counts []TypeCount
 	Event  *Event
@@ -240,6 +242,8 @@ func (m *Message) Encode(e *Encoder) {
 	e.String(m.From.ID)
 	e.Int(m.From.Born)
 	e.String(m.Via)
+	e.String(m.Other)
+	e.Bool(m.Weak)
 	e.String(m.Cause)
 	e.Uint(uint64(len(m.Counts)))
 	for _, c := range m.Counts {
@@ -264,7 +268,7 @@ func (m *Message) Decode(d *Decoder) {
 	}
 	m.To, m.ToBorn = d.String(), d.Int()
 	m.From = Node{d.String(), d.Int()}
-	m.Via, m.Cause = d.String(), d.String()
+	m.Via, m.Other, m.Weak, m.Cause = d.String(), d.String(), d.Bool(), d.String()
 	if n := d.Count(); n > 0 {
 		m.Counts = make([]TypeCount, n)
 		for i := range m.Counts {

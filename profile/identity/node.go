@@ -1,0 +1,158 @@
+package identity
+
+import (
+	"slices"
+
+	"portrait/schemas"
+	"portrait/schemas/wire"
+)
+
+// Node is one identifier. Parent is zero at a root, Root is nil at a child.
+type Node struct {
+	wire.Node
+	Parent wire.Node
+	Root   *Root
+}
+
+// NewNode returns a root that is alone in its profile.
+func NewNode(id string, born int64) *Node {
+	return &Node{Node: wire.Node{ID: id, Born: born}, Root: &Root{Members: []string{id}}}
+}
+
+// Root is what a profile knows of identity.
+type Root struct {
+	Members   []string      // ascending; the identifiers of this profile
+	Reserved  []Reservation // ascending by child: accepted, their Absorb is on its way
+	Linking   []Edge        // Link sent, answer not yet seen; oldest first, bounded
+	Refused   []Edge        // edges refused here; oldest first, bounded
+	Proposing bool
+	Proposal  Want       // in flight, if Proposing
+	Wants     []Want     // further parents wanted, oldest first, bounded
+	Deferred  []Proposal // proposals that came while frozen, oldest first, bounded
+}
+
+// Edge is remembered by the identifier that caused it. A weak and a strong edge through the same
+// identifier are different edges: only the weak one is refused between two strong profiles.
+type Edge struct {
+	Via  string
+	Weak bool
+}
+
+// Reservation holds places for a child whose Absorb is on its way.
+type Reservation struct {
+	Child  string
+	Counts []wire.TypeCount
+}
+
+// Want is a parent to attach to, because of an edge between Other and Via seen in event Cause.
+type Want struct {
+	Parent wire.Node
+	Edge
+	Other, Cause string
+}
+
+// Proposal is a root that asked to become a child.
+type Proposal struct {
+	Child  wire.Node
+	Counts []wire.TypeCount
+	Edge
+	Other, Cause string
+}
+
+// Has reports whether the identifier is a member.
+func (r *Root) Has(id string) bool {
+	_, ok := slices.BinarySearch(r.Members, id)
+	return ok
+}
+
+// Idle reports whether nothing is under way at the root: what must hold of every root at rest.
+func (r *Root) Idle() bool {
+	return !r.Proposing && len(r.Wants) == 0 && len(r.Deferred) == 0 && len(r.Reserved) == 0
+}
+
+// Counts returns the identifiers per base type, reserved ones included, ascending by type.
+func (r *Root) Counts() []wire.TypeCount {
+	var counts []wire.TypeCount
+	for _, id := range r.Members {
+		counts = addCount(counts, schemas.BaseType(id), 1)
+	}
+	for _, reserved := range r.Reserved {
+		for _, c := range reserved.Counts {
+			counts = addCount(counts, c.Type, c.Count)
+		}
+	}
+	return counts
+}
+
+// addCount keeps the list ascending by type; there are as many entries as types, so a few.
+func addCount(counts []wire.TypeCount, t string, n int) []wire.TypeCount {
+	k, ok := slices.BinarySearchFunc(counts, t, func(c wire.TypeCount, t string) int {
+		if c.Type < t {
+			return -1
+		} else if c.Type > t {
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		counts = slices.Insert(counts, k, wire.TypeCount{Type: t})
+	}
+	counts[k].Count += n
+	return counts
+}
+
+// reserve sets the child's reservation.
+func (r *Root) reserve(child string, counts []wire.TypeCount) {
+	k, ok := r.reservation(child)
+	if !ok {
+		r.Reserved = slices.Insert(r.Reserved, k, Reservation{Child: child})
+	}
+	r.Reserved[k].Counts = counts
+}
+
+// release drops the child's reservation, if there is one.
+func (r *Root) release(child string) {
+	if k, ok := r.reservation(child); ok {
+		r.Reserved = slices.Delete(r.Reserved, k, k+1)
+	}
+}
+
+func (r *Root) reservation(child string) (int, bool) {
+	return slices.BinarySearchFunc(r.Reserved, child, func(x Reservation, child string) int {
+		if x.Child < child {
+			return -1
+		} else if x.Child > child {
+			return 1
+		}
+		return 0
+	})
+}
+
+// remember appends an edge to a bounded list, newest last; the oldest gives way.
+func remember(list []Edge, e Edge, limit int) []Edge {
+	if slices.Contains(list, e) {
+		return list
+	}
+	if len(list) >= limit {
+		list = slices.Delete(list, 0, len(list)-limit+1)
+	}
+	return append(list, e)
+}
+
+// forget removes an edge from a list.
+func forget(list []Edge, e Edge) []Edge {
+	if k := slices.Index(list, e); k >= 0 {
+		return slices.Delete(list, k, k+1)
+	}
+	return list
+}
+
+// addMembers merges two ascending lists.
+func addMembers(into, more []string) []string {
+	for _, id := range more {
+		if k, ok := slices.BinarySearch(into, id); !ok {
+			into = slices.Insert(into, k, id)
+		}
+	}
+	return into
+}
