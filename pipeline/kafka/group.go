@@ -1,0 +1,183 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+)
+
+// The timing of group membership. kafka-go's defaults take 8 s to join and 17 s to leave.
+//
+//   - A session of 6 s is the least that brokers allow by default; a dead member's partitions stand
+//     still for that long.
+//   - A heartbeat every 0.5 s is how soon a member hears of a rebalance.
+//   - 10 s for a rebalance: a member that has not let go by then loses its place, which is harmless
+//     (a zombie writes the same numbers), while a longer wait holds up everyone.
+const (
+	groupHeartbeat   = 500 * time.Millisecond
+	groupSession     = 6 * time.Second
+	groupRebalance   = 10 * time.Second
+	groupJoinBackoff = 200 * time.Millisecond
+	groupCommitEvery = time.Second
+)
+
+// GroupConfig names a consumer group.
+type GroupConfig struct {
+	ID    string
+	Topic string
+	// OnError hears what is tried again: a coordinator that is away, a join that failed, a commit
+	// that was lost. Called from the group's goroutines; nil: nobody listens.
+	OnError func(error)
+}
+
+// Group is this process's membership in a consumer group. It divides partitions among processes and
+// keeps committed offsets, which are hints: see the package's invariants.
+type Group struct {
+	client *Client
+	config GroupConfig
+
+	mu      sync.Mutex
+	pending map[int]int64 // newest offsets not committed yet
+}
+
+// NewGroup prepares a membership; Run joins.
+func NewGroup(client *Client, config GroupConfig) (*Group, error) {
+	if config.ID == "" || config.Topic == "" {
+		return nil, errors.New("group: needs an id and a topic")
+	}
+	return &Group{client: client, config: config, pending: map[int]int64{}}, nil
+}
+
+// Run is a member until ctx ends or run fails. In each generation it calls run with the partitions that
+// this process owns (ascending, maybe none) and a context that ends with the generation; run must let
+// go of them and return within 10 s then. If run returns nil earlier, the membership goes on and the
+// partitions stay assigned, unread. An error of run leaves the group and is returned; a broker that is
+// away is waited for.
+func (g *Group) Run(ctx context.Context, run func(ctx context.Context, assigned []int) error) error {
+	group, err := kafkago.NewConsumerGroup(kafkago.ConsumerGroupConfig{
+		ID: g.config.ID, Brokers: g.client.config.Brokers, Dialer: g.client.dialer, Topics: []string{g.config.Topic},
+		HeartbeatInterval: groupHeartbeat, SessionTimeout: groupSession, RebalanceTimeout: groupRebalance,
+		JoinGroupBackoff: groupJoinBackoff, StartOffset: kafkago.FirstOffset,
+	})
+	if err != nil {
+		return fmt.Errorf("group %s: %w", g.config.ID, err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	for {
+		generation, err := group.Next(ctx)
+		if err == nil {
+			generation.Start(func(ended context.Context) { g.generation(ctx, ended, cancel, generation, run) })
+			continue
+		}
+		if ctx.Err() == nil && !isAuthorization(err) {
+			// Above all "[15] Group Coordinator Not Available", while a fresh cluster makes its offsets topic.
+			g.report(fmt.Errorf("group %s: join: %w", g.config.ID, describe(err)))
+			continue
+		}
+		closing := group.Close() // ends the generation, waits for run, leaves
+		if cause := context.Cause(ctx); ctx.Err() != nil {
+			err = cause
+		}
+		if closing != nil {
+			g.report(fmt.Errorf("group %s: leave: %w", g.config.ID, closing))
+		}
+		return fmt.Errorf("group %s: %w", g.config.ID, err)
+	}
+}
+
+// generation runs one generation. It must not return before the generation ended, because kafka-go ends
+// a generation with the first of its functions that returns.
+func (g *Group) generation(parent, ended context.Context, fail context.CancelCauseFunc, generation *kafkago.Generation,
+	run func(context.Context, []int) error) {
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	defer context.AfterFunc(ended, cancel)()
+	g.mu.Lock()
+	clear(g.pending) // the partitions may have moved on elsewhere
+	g.mu.Unlock()
+	var assigned []int
+	for _, a := range generation.Assignments[g.config.Topic] {
+		assigned = append(assigned, a.ID)
+	}
+	slices.Sort(assigned)
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, assigned) }()
+	ticker := time.NewTicker(groupCommitEvery)
+	defer ticker.Stop()
+	for returned := false; ; {
+		select {
+		case <-ticker.C:
+			g.commit(generation)
+		case err := <-done:
+			if err != nil && ctx.Err() == nil {
+				fail(err)
+			}
+			returned = true
+			done = nil
+		case <-ctx.Done():
+			if !returned {
+				if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+					fail(err)
+				}
+			}
+			g.commit(generation)
+			return
+		}
+	}
+}
+
+// Commit notes the offset behind the last record that is done with; it is sent within a second, and
+// lost without harm if the partition goes to another member first.
+func (g *Group) Commit(partition int, offset int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.pending[partition] = max(g.pending[partition], offset)
+}
+
+func (g *Group) commit(generation *kafkago.Generation) {
+	g.mu.Lock()
+	offsets := maps.Clone(g.pending)
+	clear(g.pending)
+	g.mu.Unlock()
+	if len(offsets) == 0 {
+		return
+	}
+	if err := generation.CommitOffsets(map[string]map[int]int64{g.config.Topic: offsets}); err != nil {
+		g.report(fmt.Errorf("group %s: commit: %w", g.config.ID, err))
+	}
+}
+
+// Committed returns the offset committed last, or -1 if there is none.
+func (g *Group) Committed(ctx context.Context, partition int) (int64, error) {
+	response, err := g.client.api.OffsetFetch(ctx, &kafkago.OffsetFetchRequest{
+		GroupID: g.config.ID, Topics: map[string][]int{g.config.Topic: {partition}},
+	})
+	if err == nil {
+		err = response.Error
+	}
+	if err != nil {
+		return 0, fmt.Errorf("group %s: committed offset of %s/%d: %w", g.config.ID, g.config.Topic, partition, describe(err))
+	}
+	for _, p := range response.Topics[g.config.Topic] {
+		if p.Partition == partition {
+			if p.Error != nil {
+				return 0, fmt.Errorf("group %s: committed offset of %s/%d: %w", g.config.ID, g.config.Topic, partition, p.Error)
+			}
+			return p.CommittedOffset, nil
+		}
+	}
+	return -1, nil
+}
+
+func (g *Group) report(err error) {
+	if g.config.OnError != nil {
+		g.config.OnError(err)
+	}
+}

@@ -1,0 +1,35 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+)
+
+// ReadAll returns the records of a partition from its start to what was its end when the call began:
+// meant for compacted topics, whose contents fit into memory. Of a key that was written more than once
+// all records that compaction left come, in order: the last one counts. It waits for a broker that is
+// away until the context ends.
+func ReadAll(ctx context.Context, client *Client, topic string, partition int) ([]Record, error) {
+	start, end, err := client.Offsets(ctx, topic, partition)
+	for failures := 1; err != nil; failures++ {
+		if isAuthorization(err) || isUnknownTopic(err) && failures > 10 || !pause(ctx, backoff(failures)) {
+			return nil, fmt.Errorf("read all: %w", err)
+		}
+		start, end, err = client.Offsets(ctx, topic, partition)
+	}
+	var records []Record
+	fetcher := NewFetcher(client, topic, partition, start)
+	for next := start; next < end; {
+		batch, err := fetcher.Next(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read all: %w", err)
+		}
+		for _, r := range batch.Records {
+			if r.Offset < end {
+				records = append(records, r)
+			}
+		}
+		next = batch.Next
+	}
+	return records, nil
+}

@@ -1,0 +1,30 @@
+package kafka
+
+// Header is a name and a value beside a record's key and value.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// Record is one record of a partition. A nil Value is a tombstone, a nil Key no key; empty ones differ.
+// Fetched keys and values are slices of the response they came in: they stay valid, must not be
+// changed, and keep up to a response (1 MB) alive, so what is kept for long is copied.
+type Record struct {
+	Offset  int64 // set by the broker; ignored by Send
+	Time    int64 // ms since 1970: the broker's on LogAppendTime topics, else the writer's; Send: 0 means now
+	Key     []byte
+	Value   []byte
+	Headers []Header
+}
+
+// size is about what the record takes on the wire and in a queue.
+func (r *Record) size() int {
+	n := len(r.Key) + len(r.Value) + recordOverhead
+	for i := range r.Headers {
+		n += len(r.Headers[i].Key) + len(r.Headers[i].Value) + 4
+	}
+	return n
+}
+
+// recordOverhead bounds the varints of lengths, times and offsets of one record.
+const recordOverhead = 24
