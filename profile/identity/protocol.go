@@ -20,7 +20,7 @@ type Host interface {
 	Blocked(id string) bool
 	// Refused records an edge that must not join profiles, and why: limit, weak, blocked or queue.
 	Refused(edge Edge, other, cause, reason string)
-	// Surrender takes the profile out of the node that has just become a child of winner, and
+	// Surrender takes the profile out of the node, which is about to become a child of winner, and
 	// returns its state for the Absorb. What it publishes leaves before the Absorb.
 	Surrender(winner wire.Node, cause string) []byte
 	// Absorbed adds a profile state that arrived at a root; its identifiers are members by now.
@@ -197,8 +197,8 @@ func (p *Protocol) accept(n *Node, parent wire.Node, cause string) {
 		return // only a root proposes, once at a time: a second answer has no addressee
 	}
 	via := r.Proposal
-	n.Root, n.Parent = nil, parent
 	state := p.Host.Surrender(parent, cause)
+	n.Root, n.Parent = nil, parent
 	var e wire.Encoder
 	r.encodeMoving(&e)
 	e.Bytes(state)

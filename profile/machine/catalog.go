@@ -1,0 +1,235 @@
+package machine
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"portrait/profile"
+	"portrait/profile/tag"
+	"portrait/schemas"
+	"portrait/schemas/wire"
+)
+
+// maxCatalogParts bounds what waits for an activation; a part is at most schemas.BytesPerRecord.
+const maxCatalogParts = 16
+
+// sweepBudget is how many profiles one record moves to the active catalogue: about 1 ms of work.
+const sweepBudget = 32
+
+// catalog is a compiled catalogue with what the machine derives from it.
+type catalog struct {
+	*tag.Catalog
+	byHash    map[uint64][]int // features by the hash of their definition
+	isTimed   []bool           // by feature: in Timed()
+	timedTags []int            // tags that the passing of time can change, ascending
+	allTags   []int
+	unsaved   []profile.Change // its text, until the next cut
+}
+
+func compile(yaml []byte, version int64, dep *schemas.Deployment) (*catalog, error) {
+	parsed, err := schemas.ParseCatalog(yaml)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := tag.Compile(parsed, version, dep)
+	if err != nil {
+		return nil, err
+	}
+	c := &catalog{Catalog: compiled, byHash: map[uint64][]int{}}
+	for i, f := range compiled.Features {
+		c.byHash[f.Hash] = append(c.byHash[f.Hash], i)
+	}
+	c.isTimed = make([]bool, len(compiled.Features))
+	for _, i := range compiled.Timed() {
+		c.isTimed[i] = true
+		c.timedTags = append(c.timedTags, compiled.Readers(i)...)
+	}
+	slices.Sort(c.timedTags)
+	c.timedTags = slices.Compact(c.timedTags)
+	for i := range compiled.Tags {
+		c.allTags = append(c.allTags, i)
+	}
+	return c, nil
+}
+
+const catalogPrefix = 'c'
+
+func catalogKey(version int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{catalogPrefix}, uint64(version))
+}
+
+// restoreCatalog compiles the catalogue that was active at the checkpoint.
+func (m *Machine) restoreCatalog() error {
+	if m.meta.catalog == 0 {
+		return nil
+	}
+	text, err := m.view.Load(catalogKey(m.meta.catalog))
+	if err != nil {
+		return fmt.Errorf("machine: catalogue %d: %w", m.meta.catalog, err)
+	}
+	c, err := compile(text, m.meta.catalog, m.dep)
+	if err != nil {
+		return fmt.Errorf("machine: catalogue %d of the checkpoint: %w", m.meta.catalog, err)
+	}
+	m.cat = c
+	return nil
+}
+
+// control applies an item of the coordinator. All of them are idempotent by content.
+func (m *Machine) control(c *wire.Control) error {
+	switch c.Kind {
+	case wire.CtlDeployment:
+		m.meta.deployed = true
+	case wire.CtlCatalog:
+		return m.catalogPart(c)
+	case wire.CtlActivate:
+		if c.Version > m.cat.Version {
+			return m.activate(c.Version)
+		}
+	case wire.CtlBarrier:
+		if c.Version != schemas.LogicVersion {
+			return fmt.Errorf("logic version %d goes on from here, this binary is version %d: %w",
+				c.Version, schemas.LogicVersion, ErrBarrier)
+		}
+	case wire.CtlClock, wire.CtlEnd:
+		for e := range m.meta.stamps {
+			m.meta.stamp(int32(e), c.Stamp)
+		}
+	}
+	return nil
+}
+
+// catalogPart collects the parts of a catalogue until its activation.
+func (m *Machine) catalogPart(c *wire.Control) error {
+	if c.Version <= m.cat.Version {
+		return nil
+	}
+	if c.Parts < 1 || c.Parts > maxCatalogParts || c.Part < 0 || c.Part >= c.Parts {
+		return fmt.Errorf("catalogue %d: part %d of %d: %w", c.Version, c.Part, c.Parts, ErrUnreadable)
+	}
+	k := slices.IndexFunc(m.meta.pending, func(p pendingCatalog) bool { return p.version == c.Version })
+	if k < 0 {
+		if len(m.meta.pending) >= maxCatalogParts {
+			m.meta.pending = slices.Delete(m.meta.pending, 0, 1) // never activated: the oldest gives way
+		}
+		k = len(m.meta.pending)
+		m.meta.pending = append(m.meta.pending, pendingCatalog{c.Version, make([][]byte, c.Parts)})
+	}
+	if p := m.meta.pending[k]; int(c.Part) < len(p.parts) {
+		p.parts[c.Part] = c.Body
+	}
+	return nil
+}
+
+// activate makes a catalogue the active one. Profiles move to it when touched, and by the sweep.
+func (m *Machine) activate(version int64) error {
+	var text []byte
+	for _, p := range m.meta.pending {
+		if p.version == version && !slices.ContainsFunc(p.parts, func(b []byte) bool { return b == nil }) {
+			text = bytes.Join(p.parts, nil)
+		}
+	}
+	if text == nil {
+		return fmt.Errorf("catalogue %d is activated, but its parts are not all here: %w", version, ErrUnreadable)
+	}
+	c, err := compile(text, version, m.dep)
+	if err != nil {
+		return fmt.Errorf("catalogue %d was activated and does not compile: %w: %w", version, err, ErrUnreadable)
+	}
+	c.unsaved = append(c.unsaved, profile.Change{Key: catalogKey(version), Value: text})
+	for _, old := range m.cat.unsaved {
+		if old.Value == nil {
+			c.unsaved = append(c.unsaved, old)
+		}
+	}
+	if m.meta.catalog != 0 {
+		c.unsaved = append(c.unsaved, profile.Change{Key: catalogKey(m.meta.catalog)})
+	}
+	m.cat, m.meta.catalog = c, version
+	m.meta.pending = slices.DeleteFunc(m.meta.pending, func(p pendingCatalog) bool { return p.version <= version })
+	m.meta.sweeping, m.meta.cursor = true, ""
+	return nil
+}
+
+// touch moves a root to the active catalogue: features with an unchanged definition stay, refusals
+// are forgotten since limits may be new, and every tag is decided again.
+func (m *Machine) touch(e *entry) {
+	p := e.profile
+	if p.cat == m.cat.Version {
+		return
+	}
+	m.cache.dirty(e)
+	p.align(m.cat)
+	p.cat = m.cat.Version
+	e.Root.Refused = nil
+	if p.events == 0 {
+		return
+	}
+	why := cause{kind: schemas.CauseCatalog, at: m.meta.decided}
+	changed := m.dropTags(e, why)
+	if m.evaluate(e, m.cat.allTags, m.watermark(), why) || changed {
+		m.document(e)
+	}
+	m.schedule(e)
+}
+
+// dropTags says goodbye to tags that the active catalogue does not have.
+func (m *Machine) dropTags(e *entry, why cause) bool {
+	gone := slices.DeleteFunc(slices.Clone(e.profile.tags), func(t tagValue) bool { return m.cat.tag(t.name) >= 0 })
+	for _, t := range gone {
+		m.change(e, t.name, nil, t.value, "", why, "{}")
+	}
+	return len(gone) > 0
+}
+
+// tag returns the index of a tag, or -1.
+func (c *catalog) tag(name string) int {
+	return slices.IndexFunc(c.Tags, func(t *tag.Tag) bool { return t.Name == name })
+}
+
+// sweep moves the next profiles in order of their identifiers, and reports whether any are left.
+func (m *Machine) sweep() (more bool, err error) {
+	ids, err := m.following(m.meta.cursor, sweepBudget)
+	if err != nil {
+		return false, err
+	}
+	for _, id := range ids {
+		e, err := m.lookup(id)
+		if err != nil {
+			return false, err
+		}
+		if e != nil && e.Root != nil {
+			m.settle(e)
+			m.touch(e)
+			m.Counters.Swept++
+		}
+		m.meta.cursor = id
+	}
+	if len(ids) < sweepBudget {
+		m.meta.sweeping, m.meta.cursor = false, ""
+		return false, nil
+	}
+	return true, nil
+}
+
+// following returns the next identifiers behind one, over the store and what is newer in memory.
+func (m *Machine) following(after string, limit int) ([]string, error) {
+	var ids []string
+	err := m.view.Scan(nodeKey(after), []byte{nodePrefix}, limit, func(key, _ []byte) bool {
+		ids = append(ids, string(key[1:]))
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("machine: sweep: %w", err)
+	}
+	for id, e := range m.cache.nodes {
+		if id > after && (e.dirty || e.cut > m.cache.committed) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	return ids[:min(limit, len(ids))], nil
+}

@@ -1,0 +1,101 @@
+package machine
+
+import (
+	"portrait/schemas"
+	"portrait/schemas/wire"
+)
+
+// watermarkStep is how far the smallest stamp must have moved before other machines are told, in ms.
+// Smaller would cost N² messages more often; larger would add to the latency of every timer.
+const watermarkStep = 250
+
+// markerDelays are how long after the last fact a marker follows, in ms of stamps: the first lets the
+// sink end a block whose last record is in the second before, the other covers a first one that was
+// stamped in the same second.
+var markerDelays = [...]int64{2_000, 10_000}
+
+// watermark is now: the smallest promise over all machines. Our own counts as the one that came back
+// through our log, behind the events that we forward to ourselves.
+func (m *Machine) watermark() int64 { return smallest(m.meta.peers) }
+
+// afterItems lets time pass: timers and the sweep within their budget, a Continue if more is due, the
+// watermark for the others, and markers for the sink.
+func (m *Machine) afterItems() error {
+	more, err := m.fire()
+	if err != nil {
+		return err
+	}
+	if m.meta.sweeping && !more {
+		if more, err = m.sweep(); err != nil {
+			return err
+		}
+	}
+	if more && !m.meta.continuing {
+		m.meta.continuing = true
+		m.send(int(m.self), wire.Message{Kind: wire.MsgContinue})
+	}
+	if heard := m.meta.heard(); heard >= m.meta.sent+watermarkStep {
+		m.meta.sent = heard
+		for q := range m.out.Messages {
+			m.send(q, wire.Message{Kind: wire.MsgWatermark, Stamp: heard})
+		}
+	}
+	if k := m.meta.markers; k < len(markerDelays) && m.meta.decided >= m.meta.lastFact+markerDelays[k] {
+		m.meta.markers++
+		m.out.Markers++
+	}
+	m.out.Catalog = m.cat.Version
+	return nil
+}
+
+// fire runs at most K due timers, and reports whether one is still due.
+func (m *Machine) fire() (more bool, err error) {
+	now := m.watermark()
+	for k := 0; ; k++ {
+		t, ok := m.timers.first()
+		if !ok || t.due > now {
+			return false, nil
+		}
+		if k >= m.dep.TimersPerRecord || m.ordinal > 1<<16-2*(schemas.TagsPerCatalog+2) {
+			return true, nil
+		}
+		e, err := m.entry(t.id)
+		if err != nil {
+			return false, err
+		}
+		m.fireOne(e)
+	}
+}
+
+// fireOne evaluates what the passing of time can change at an entry whose timer is due, at its due
+// time, and registers the next one.
+func (m *Machine) fireOne(e *entry) {
+	due := e.profile.due
+	m.Counters.Timers++
+	m.cache.dirty(e)
+	m.timers.set(e, never)
+	m.touch(e)
+	p := e.profile
+	changed := m.evaluate(e, m.cat.timedTags, due, cause{kind: schemas.CauseTimer, at: due})
+	if changed || p.docDue != 0 && p.docDue <= due {
+		m.document(e)
+	}
+	next := never
+	if p.docDue != 0 {
+		next = p.docDue
+	}
+	for _, i := range m.cat.Timed() {
+		if s := p.features[i]; s != nil {
+			next = min(next, m.cat.Features[i].NextChange(s, due, m.cat.Cuts(i)))
+		}
+	}
+	m.timers.set(e, next)
+}
+
+// settle fires an entry's timer before something else happens to it, so that the order of a wave does
+// not show in what an event finds.
+func (m *Machine) settle(e *entry) {
+	if e.profile.due <= m.watermark() {
+		m.fireOne(e)
+	}
+}

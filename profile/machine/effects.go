@@ -1,0 +1,77 @@
+package machine
+
+import (
+	"portrait/schemas/wire"
+)
+
+// Effects are what one or several inbox records cause, in order. A caller collects those of a batch
+// and must produce all of them before it commits a checkpoint behind it.
+type Effects struct {
+	Messages [][]wire.Message // per inbox partition, in channel order
+	FirstSeq []uint64         // per inbox partition: number of Messages[q][0]
+	Facts    []wire.Fact
+	FactsSeq uint64 // number of Facts[0], or the next number if there are none
+	Markers  int    // facts records without facts that should follow, so that the sink's tail never waits
+	Tags     []Change
+	Docs     []Doc
+	Dead     []Dead
+	Catalog  int64 // version active when the last record was applied
+}
+
+// Change is one record of portrait.tags.
+type Change struct {
+	Key       string // the profile's UUID as text
+	Value     []byte // JSON, schemas.TagChange
+	Tag, Kind string // headers
+}
+
+// Doc is one record of portrait.profiles; a nil Value is a tombstone.
+type Doc struct {
+	Key     string
+	Value   []byte
+	Version uint64
+}
+
+// Dead is an event that no identifier is left for, because the catalogue blocks them all.
+type Dead struct {
+	Event  *wire.Event
+	Reason string
+}
+
+// NewEffects returns effects for a machine among n.
+func NewEffects(n int) *Effects {
+	return &Effects{Messages: make([][]wire.Message, n), FirstSeq: make([]uint64, n)}
+}
+
+// Empty reports whether there is nothing to produce.
+func (f *Effects) Empty() bool {
+	for _, m := range f.Messages {
+		if len(m) > 0 {
+			return false
+		}
+	}
+	return len(f.Facts)+len(f.Tags)+len(f.Docs)+len(f.Dead)+f.Markers == 0
+}
+
+// Reset empties f for the next batch. What was in it must not be referred to any more.
+func (f *Effects) Reset() {
+	for q := range f.Messages {
+		clear(f.Messages[q])
+		f.Messages[q] = f.Messages[q][:0]
+	}
+	clear(f.Facts)
+	clear(f.Tags)
+	clear(f.Docs)
+	clear(f.Dead)
+	f.Facts, f.Tags, f.Docs, f.Dead = f.Facts[:0], f.Tags[:0], f.Docs[:0], f.Dead[:0]
+	f.Markers = 0
+}
+
+// Counters are what a machine has done since it was opened; for metrics only, never in an effect.
+type Counters struct {
+	Records, Foreign             int64 // inbox records; of them with another deployment's hash
+	Events, Duplicates, Repeats  int64 // counted; repeats at the source; items at or below a mark
+	Forwards, Merges, Timers     int64
+	TagErrors, ColdReads, Swept  int64
+	Refusals, Blocked, Documents int64
+}

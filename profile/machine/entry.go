@@ -1,0 +1,212 @@
+package machine
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"portrait/profile"
+	"portrait/profile/identity"
+	"portrait/schemas"
+	"portrait/schemas/wire"
+)
+
+// entry is a node of identity with, at a root, its profile.
+type entry struct {
+	identity.Node
+	profile *state // nil at a child
+	dirty   bool   // changed since the last cut
+	used    bool   // touched since the last look of the eviction
+	cut     int64  // number of the cut that serialised it last
+}
+
+// nodePrefix begins the key of an entry; its identifier follows.
+const nodePrefix = 'n'
+
+func nodeKey(id string) []byte { return append([]byte{nodePrefix}, id...) }
+
+// cache holds the entries in memory: all that are not committed yet, and as many others as fit.
+// Whether an entry is here or in the store makes no difference to any effect.
+type cache struct {
+	nodes     map[string]*entry
+	changed   []*entry // dirty ones, each once
+	limit     int
+	cuts      int64 // number of the last cut
+	committed int64 // number of the last cut that was committed
+}
+
+func (c *cache) init(limit int) { c.nodes, c.limit = map[string]*entry{}, limit }
+
+// dirty marks an entry for the next cut.
+func (c *cache) dirty(e *entry) {
+	if !e.dirty {
+		e.dirty = true
+		c.changed = append(c.changed, e)
+	}
+}
+
+// evict drops entries whose newest state is in the store, those not used lately first, until a tenth
+// of the limit is free. Go's order of maps decides which; no effect depends on it.
+func (c *cache) evict() {
+	if len(c.nodes) <= c.limit {
+		return
+	}
+	goal := c.limit - c.limit/10
+	for pass := 0; pass < 2 && len(c.nodes) > goal; pass++ {
+		for id, e := range c.nodes {
+			if len(c.nodes) <= goal {
+				break
+			}
+			if e.used && pass == 0 {
+				e.used = false
+			} else if !e.dirty && e.cut <= c.committed {
+				delete(c.nodes, id)
+			}
+		}
+	}
+}
+
+// entry returns the node of an identifier, from memory or the store; a new one is born now.
+func (m *Machine) entry(id string) (*entry, error) {
+	e, err := m.lookup(id)
+	if err != nil || e != nil {
+		return e, err
+	}
+	m.meta.lastBorn = max(m.meta.decided*1000, m.meta.lastBorn+1)
+	e = &entry{Node: *identity.NewNode(id, m.meta.lastBorn), profile: newState(m.cat), used: true}
+	m.cache.nodes[id] = e
+	m.cache.dirty(e)
+	return e, nil
+}
+
+// lookup returns the node of an identifier, or nil if it was never seen.
+func (m *Machine) lookup(id string) (*entry, error) {
+	if e := m.cache.nodes[id]; e != nil {
+		e.used = true
+		return e, nil
+	}
+	m.Counters.ColdReads++
+	value, err := m.view.Load(nodeKey(id))
+	if err != nil {
+		return nil, fmt.Errorf("machine: cold read: %w", err)
+	}
+	if value == nil {
+		return nil, nil
+	}
+	d := wire.NewDecoder(value)
+	if v := d.Byte(); v != metaVersion {
+		return nil, fmt.Errorf("machine: entry in encoding version %d, this binary reads %d", v, metaVersion)
+	}
+	e := &entry{Node: *identity.Decode(id, d), used: true}
+	if e.Root != nil {
+		e.profile = newState(m.cat)
+		e.profile.decode(d, m.cat)
+	}
+	if err := d.Close(); err != nil {
+		return nil, fmt.Errorf("machine: entry of %d bytes: %w", len(value), err)
+	}
+	m.cache.nodes[id] = e
+	return e, nil
+}
+
+func (e *entry) encode() []byte {
+	var enc wire.Encoder
+	enc.Byte(metaVersion)
+	e.Node.Encode(&enc)
+	if e.Root != nil {
+		e.profile.encode(&enc)
+	}
+	return enc.B
+}
+
+// Cut serialises what changed since the last cut, and returns its number. It must be called between
+// two records; Committed tells the machine when the store has it.
+func (m *Machine) Cut() (profile.Checkpoint, int64) {
+	m.cache.cuts++
+	changes := m.timers.cut()
+	for _, e := range m.cache.changed {
+		changes = append(changes, profile.Change{Key: nodeKey(e.ID), Value: e.encode()})
+		e.dirty, e.cut = false, m.cache.cuts
+	}
+	clear(m.cache.changed)
+	m.cache.changed = m.cache.changed[:0]
+	changes = append(changes, m.cat.unsaved...)
+	m.cat.unsaved = nil
+	slices.SortFunc(changes, func(a, b profile.Change) int { return bytes.Compare(a.Key, b.Key) })
+	return profile.Checkpoint{Position: m.meta.position, Meta: m.meta.encode(), Changes: changes}, m.cache.cuts
+}
+
+// Committed says that the store holds the cut of that number and all before it.
+func (m *Machine) Committed(cut int64) { m.cache.committed = max(m.cache.committed, cut) }
+
+// Uncut is how many entries have changed since the last cut: what a caller decides by when to cut.
+func (m *Machine) Uncut() int { return len(m.cache.changed) }
+
+// Cached is how many entries are in memory.
+func (m *Machine) Cached() int { return len(m.cache.nodes) }
+
+// Timers is how many timers are registered.
+func (m *Machine) Timers() int { return m.timers.tree.Len() }
+
+// anchored takes an event to the entry of one of its identifiers: the first from anchor on that is
+// not blocked, if that one is here, else by a Forward.
+func (m *Machine) anchored(ev *wire.Event, anchor int) error {
+	k := anchor
+	for k < len(ev.Identifiers) && m.cat.Blocked(ev.Identifiers[k]) {
+		k++
+	}
+	if k == len(ev.Identifiers) {
+		m.Counters.Blocked++
+		m.out.Dead = append(m.out.Dead, Dead{Event: ev, Reason: "identifiers_blocked"})
+		m.fact(wire.Fact{Kind: wire.FactRejected, Version: m.version(), Rejected: &wire.Rejected{
+			At: ev.At, Kafka: ev.Kafka, Reason: "identifiers_blocked", Detail: "every identifier is blocked by catalogue " + m.cat.Label()}})
+		return nil
+	}
+	id := ev.Identifiers[k]
+	if to := schemas.PartitionOf(id, m.dep.InboxPartitions); to != int(m.self) {
+		m.forward(to, id, ev, k, 0)
+		return nil
+	}
+	e, err := m.entry(id)
+	if err != nil {
+		return err
+	}
+	return m.arrived(e, ev, k, 0)
+}
+
+func (m *Machine) forward(to int, id string, ev *wire.Event, anchor, hops int) {
+	m.Counters.Forwards++
+	m.send(to, wire.Message{Kind: wire.MsgForward, To: id, Event: ev, Anchor: int32(anchor), Hops: int32(hops), Stamp: m.meta.decided})
+}
+
+// forwarded applies an event that another machine, or this one, has sent on: to its next anchor, or
+// to what was the root then.
+func (m *Machine) forwarded(msg *wire.Message) error {
+	if msg.Event == nil || int(msg.Anchor) >= len(msg.Event.Identifiers) {
+		return fmt.Errorf("forward without its event: %w", ErrUnreadable)
+	}
+	m.meta.decided = max(m.meta.decided, msg.Stamp)
+	if msg.Hops == 0 {
+		return m.anchored(msg.Event, int(msg.Anchor))
+	}
+	e, err := m.entry(msg.To)
+	if err != nil {
+		return err
+	}
+	return m.arrived(e, msg.Event, int(msg.Anchor), int(msg.Hops))
+}
+
+// arrived counts an event at a root, or sends it on from a child.
+func (m *Machine) arrived(e *entry, ev *wire.Event, anchor, hops int) error {
+	if e.Root == nil { // the steady state of all identifiers but one of a profile
+		parent := e.Parent.ID
+		m.forward(schemas.PartitionOf(parent, m.dep.InboxPartitions), parent, ev, anchor, hops+1)
+		return nil
+	}
+	m.count(e, ev, anchor)
+	if hops > 1 {
+		id := ev.Identifiers[anchor]
+		m.send(schemas.PartitionOf(id, m.dep.InboxPartitions), wire.Message{Kind: wire.MsgCompress, To: id, From: e.Node.Node})
+	}
+	return nil
+}

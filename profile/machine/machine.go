@@ -1,0 +1,287 @@
+package machine
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+
+	"portrait/profile/identity"
+	"portrait/profile/tag"
+	"portrait/schemas"
+	"portrait/schemas/wire"
+)
+
+// View is the state as of the newest committed checkpoint. Calls come from the machine's goroutine.
+// An error stops the machine; values are the caller's to keep.
+type View interface {
+	// Load returns the value of a key, nil if there is none.
+	Load(key []byte) ([]byte, error)
+	// Scan calls f for at most limit keys above after that begin with prefix, ascending, until f returns false.
+	Scan(after, prefix []byte, limit int, f func(key, value []byte) bool) error
+}
+
+// Errors that stop a partition for an operator.
+var (
+	// ErrGap says that numbers of a channel are missing: a record was lost, or the topic was cut.
+	ErrGap = errors.New("gap in a channel")
+	// ErrUnreadable says that a record of the log does not decode or contradicts the state.
+	ErrUnreadable = errors.New("unreadable inbox record")
+	// ErrBarrier says that the log goes on under another version of the logic.
+	ErrBarrier = errors.New("barrier of another logic version")
+)
+
+// Config is what a machine is opened with. All of it is fixed by the deployment record.
+type Config struct {
+	Deployment *schemas.Deployment
+	Partition  int
+	ProfileKey []byte // keys the hash that makes profile ids; derived from the deployment's key
+	CacheNodes int    // nodes held in memory beyond those not yet committed; 0: 200,000 (about 200 MB)
+}
+
+// Machine is one inbox partition. It is owned by one goroutine.
+type Machine struct {
+	dep     *schemas.Deployment
+	hash    uint64
+	self    int32
+	idMAC   hash.Hash
+	weak    map[string]bool
+	view    View
+	ids     identity.Protocol
+	host    host
+	cat     *catalog
+	meta    meta
+	cache   cache
+	timers  timers
+	out     *Effects
+	offset  int64 // of the record being applied
+	ordinal int   // outputs numbered in it so far
+
+	touched  []int  // scratch: tags to evaluate
+	inputs   inputs // scratch: what a rule reads
+	Counters Counters
+}
+
+// Open restores the machine from the newest checkpoint: the first offset it needs, and the meta that
+// Cut returned with it (nil: a partition without state).
+func Open(c Config, view View, position int64, metaBytes []byte) (*Machine, error) {
+	if err := c.Deployment.Validate(); err != nil {
+		return nil, err
+	}
+	m := &Machine{dep: c.Deployment, hash: c.Deployment.Hash(), self: int32(c.Partition), view: view,
+		idMAC: hmac.New(sha256.New, c.ProfileKey), weak: map[string]bool{}}
+	for _, t := range m.dep.Identifiers {
+		m.weak[t.Name] = t.Weak
+	}
+	if c.CacheNodes == 0 {
+		c.CacheNodes = 200_000
+	}
+	m.cache.init(c.CacheNodes)
+	m.host = host{m: m}
+	m.ids = identity.Protocol{Host: &m.host, Bounds: identity.Bounds{Queue: m.dep.QueueLimit, Links: m.dep.LinksRemembered}}
+	none, err := compile([]byte("name: none\n"), 0, m.dep)
+	if err != nil {
+		return nil, fmt.Errorf("machine: empty catalogue: %w", err)
+	}
+	m.cat = none
+	m.meta.init(m.dep)
+	if metaBytes != nil {
+		if err := m.meta.decode(metaBytes, m.hash); err != nil {
+			return nil, fmt.Errorf("machine: partition %d: state: %w", c.Partition, err)
+		}
+	}
+	m.meta.position = position
+	if err := m.restoreCatalog(); err != nil {
+		return nil, err
+	}
+	return m, m.loadTimers()
+}
+
+// Position is the offset of the next record to apply.
+func (m *Machine) Position() int64 { return m.meta.position }
+
+// Watermark is the machine's now, in ms; 0 until every events partition and machine was heard.
+func (m *Machine) Watermark() int64 { return m.watermark() }
+
+// Catalog is the active catalogue; version 0 before the first activation.
+func (m *Machine) Catalog() *tag.Catalog { return m.cat.Catalog }
+
+// Ready reports whether the deployment record, the inbox's first record, was applied.
+func (m *Machine) Ready() bool { return m.meta.deployed }
+
+// Apply applies the record at offset, which must be Position, and appends its effects to out. After
+// an error the machine must not be used any more: it is opened again from its checkpoint.
+func (m *Machine) Apply(offset int64, value []byte, out *Effects) error {
+	if offset < m.meta.position {
+		return fmt.Errorf("machine: offset %d was applied before (next is %d)", offset, m.meta.position)
+	}
+	r, err := wire.DecodeInbox(value)
+	if err != nil {
+		return fmt.Errorf("inbox %d offset %d: %w: %w", m.self, offset, ErrUnreadable, err)
+	}
+	if n := max(len(r.Routed), len(r.Messages)); n > schemas.ItemsPerRecord {
+		return fmt.Errorf("inbox %d offset %d: %d items, at most %d: %w", m.self, offset, n, schemas.ItemsPerRecord, ErrUnreadable)
+	}
+	m.begin(offset, out)
+	if r.Deployment != m.hash {
+		m.Counters.Foreign++
+		m.meta.position = offset + 1
+		return nil
+	}
+	if err := m.record(r); err != nil {
+		return fmt.Errorf("inbox %d offset %d: %w", m.self, offset, err)
+	}
+	if err := m.afterItems(); err != nil {
+		return fmt.Errorf("inbox %d offset %d: %w", m.self, offset, err)
+	}
+	m.meta.position = offset + 1
+	m.cache.evict()
+	return nil
+}
+
+func (m *Machine) begin(offset int64, out *Effects) {
+	m.Counters.Records++
+	m.offset, m.ordinal, m.out = offset, 0, out
+	if len(out.Facts) == 0 {
+		out.FactsSeq = m.meta.factsSeq
+	}
+}
+
+// record applies the items of one record.
+func (m *Machine) record(r *wire.InboxRecord) error {
+	switch r.Source {
+	case wire.FromRouter:
+		if int(r.From) >= m.dep.EventsPartitions {
+			return fmt.Errorf("events partition %d of %d: %w", r.From, m.dep.EventsPartitions, ErrUnreadable)
+		}
+		for i := range r.Routed {
+			if err := m.routed(r.From, &r.Routed[i]); err != nil {
+				return err
+			}
+		}
+		for _, t := range r.Ticks {
+			m.meta.stamp(t.Partition, t.Stamp)
+		}
+		return nil
+	case wire.FromMachine:
+		return m.messages(r)
+	default:
+		for i := range r.Controls {
+			if err := m.control(&r.Controls[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// routed applies an item of a router, unless it was applied before.
+func (m *Machine) routed(from int32, it *wire.Routed) error {
+	m.meta.stamp(from, it.Stamp)
+	at := it.At()
+	if at.Partition != from {
+		return fmt.Errorf("item %s in a record of events partition %d: %w", at, from, ErrUnreadable)
+	}
+	if !at.Above(m.meta.marks[from]) {
+		m.Counters.Repeats++
+		return nil
+	}
+	m.meta.marks[from] = at
+	if it.Rejected != nil {
+		m.fact(wire.Fact{Kind: wire.FactRejected, Version: m.version(), Rejected: it.Rejected})
+		return nil
+	}
+	it.Event.Name = m.cat.Canonical(it.Event.Name)
+	return m.anchored(it.Event, 0)
+}
+
+// messages applies the items of a machine whose numbers are next in its channel.
+func (m *Machine) messages(r *wire.InboxRecord) error {
+	if int(r.From) >= m.dep.InboxPartitions {
+		return fmt.Errorf("machine %d of %d: %w", r.From, m.dep.InboxPartitions, ErrUnreadable)
+	}
+	if r.Catalog > m.cat.Version {
+		if err := m.activate(r.Catalog); err != nil {
+			return err
+		}
+	}
+	for i := range r.Messages {
+		seq := r.Seq + uint64(i)
+		switch mark := m.meta.seqIn[r.From]; {
+		case seq <= mark:
+			m.Counters.Repeats++
+			continue
+		case seq > mark+1:
+			return fmt.Errorf("from machine %d: number %d follows %d: %w; a record of portrait.inbox was lost: "+
+				"restore the topic, or start a new epoch", r.From, seq, mark, ErrGap)
+		}
+		m.meta.seqIn[r.From] = seq
+		if err := m.message(r.From, &r.Messages[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// message applies one message.
+func (m *Machine) message(from int32, msg *wire.Message) error {
+	switch msg.Kind {
+	case wire.MsgWatermark:
+		m.meta.peers[from] = max(m.meta.peers[from], msg.Stamp)
+		return nil
+	case wire.MsgContinue:
+		m.meta.continuing = false
+		return nil
+	case wire.MsgForward:
+		return m.forwarded(msg)
+	}
+	e, err := m.entry(msg.To)
+	if err != nil {
+		return err
+	}
+	m.host.at = e
+	m.cache.dirty(e)
+	if e.Root != nil {
+		m.touch(e)
+	}
+	return m.ids.Handle(&e.Node, msg)
+}
+
+// version numbers the next output of this record.
+func (m *Machine) version() uint64 {
+	m.ordinal++
+	return m.dep.Version(m.offset, m.ordinal)
+}
+
+// send appends a message to the channel of the partition that owns m.To.
+func (m *Machine) send(to int, msg wire.Message) {
+	if len(m.out.Messages[to]) == 0 {
+		m.out.FirstSeq[to] = m.meta.seqOut[to] + 1
+	}
+	m.meta.seqOut[to]++
+	m.out.Messages[to] = append(m.out.Messages[to], msg)
+}
+
+// fact appends a fact.
+func (m *Machine) fact(f wire.Fact) {
+	f.Decided, f.Catalog = m.meta.decided, m.cat.Version
+	m.meta.factsSeq++
+	m.meta.lastFact, m.meta.markers = m.meta.decided, 0
+	m.out.Facts = append(m.out.Facts, f)
+}
+
+// profileID derives a profile's UUID (RFC 9562 version 8) from its root's identifier and birth with a
+// keyed hash: the same whoever computes it, a new one if the identifier is born again, and no way
+// back to the identifier without the key.
+func (m *Machine) profileID(n wire.Node) (id [16]byte) {
+	var e wire.Encoder
+	e.String(n.ID)
+	e.Int(n.Born)
+	m.idMAC.Reset()
+	m.idMAC.Write(e.B)
+	copy(id[:], m.idMAC.Sum(nil))
+	id[6] = id[6]&0x0f | 0x80
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}

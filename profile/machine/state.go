@@ -1,0 +1,233 @@
+package machine
+
+import (
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"portrait/schemas/wire"
+)
+
+// state is a profile: everything at a root that is not identity.
+type state struct {
+	cat           int64    // version of the catalogue it was last evaluated under
+	def           *catalog // whose features are in features; nil: they are in raw
+	features      [][]byte // by index of def's features; nil: never touched
+	raw           []hashed // as read from the store, when cat is not the active version
+	tags          []tagValue
+	recent        []recent // latest event ids, oldest first, bounded
+	absorbed      []former // profiles that went into this one
+	events        int64
+	firstSeen     int64 // event time, ms; 0 without events
+	lastSeen      int64
+	changeVersion uint64 // of the newest tag change; 0: none
+	docVersion    uint64 // of the newest document; 0: none
+	docAt         int64  // watermark at the newest document
+	docDue        int64  // a document that waits for its interval; 0: none
+	due           int64  // registered timer
+}
+
+// hashed is a feature's state with the hash of its definition.
+type hashed struct {
+	hash  uint64
+	state []byte
+}
+
+// tagValue is a tag that is true ("true") or has a value.
+type tagValue struct{ name, value string }
+
+// recent remembers an event id by its hash, and when it came.
+type recent struct {
+	hash uint64
+	at   int64
+}
+
+// former is a profile that was absorbed: the closed relation of merges needs all of them.
+type former struct {
+	profile [16]byte
+	root    string
+}
+
+func newState(c *catalog) *state {
+	return &state{cat: c.Version, def: c, features: make([][]byte, len(c.Features)), due: never}
+}
+
+// value returns a tag's value, "" if it is off.
+func (p *state) value(tag string) string {
+	if k, ok := p.find(tag); ok {
+		return p.tags[k].value
+	}
+	return ""
+}
+
+func (p *state) find(tag string) (int, bool) {
+	return slices.BinarySearchFunc(p.tags, tag, func(t tagValue, name string) int {
+		if t.name < name {
+			return -1
+		} else if t.name > name {
+			return 1
+		}
+		return 0
+	})
+}
+
+func (p *state) setTag(tag, value string) {
+	k, ok := p.find(tag)
+	switch {
+	case value == "" && ok:
+		p.tags = slices.Delete(p.tags, k, k+1)
+	case value != "" && ok:
+		p.tags[k].value = value
+	case value != "":
+		p.tags = slices.Insert(p.tags, k, tagValue{tag, value})
+	}
+}
+
+// seen reports whether the event id is among the latest, and remembers it if not.
+func (p *state) seen(id string, at int64, limit int) bool {
+	h := xxhash.Sum64String(id)
+	for i := len(p.recent) - 1; i >= 0; i-- {
+		if p.recent[i].hash == h {
+			return true
+		}
+	}
+	if limit == 0 {
+		return false
+	}
+	if len(p.recent) >= limit {
+		p.recent = slices.Delete(p.recent, 0, len(p.recent)-limit+1)
+	}
+	p.recent = append(p.recent, recent{h, at})
+	return false
+}
+
+// merge adds another profile: features add, of the remembered ids the latest stay.
+func (p *state) merge(q *state, c *catalog, limit int) {
+	for i, s := range q.features {
+		switch {
+		case s == nil:
+		case p.features[i] == nil:
+			p.features[i] = s
+		default:
+			p.features[i] = c.Features[i].Merge(p.features[i], s)
+		}
+	}
+	if q.events > 0 && (p.events == 0 || q.firstSeen < p.firstSeen) {
+		p.firstSeen = q.firstSeen
+	}
+	p.lastSeen = max(p.lastSeen, q.lastSeen)
+	p.events += q.events
+	p.recent = append(p.recent, q.recent...)
+	slices.SortStableFunc(p.recent, func(a, b recent) int {
+		if a.at != b.at {
+			return int(min(max(a.at-b.at, -1), 1))
+		}
+		if a.hash < b.hash {
+			return -1
+		} else if a.hash > b.hash {
+			return 1
+		}
+		return 0
+	})
+	p.recent = slices.Compact(p.recent)
+	if n := len(p.recent) - limit; n > 0 {
+		p.recent = slices.Delete(p.recent, 0, n)
+	}
+	p.absorbed = append(p.absorbed, q.absorbed...)
+}
+
+// encode appends the profile. Features carry the hash of their definition, so that another catalogue
+// takes over what it defines in the same way and starts the rest anew.
+func (p *state) encode(e *wire.Encoder) {
+	e.Int(p.cat)
+	list := p.raw
+	if p.def != nil {
+		list = nil
+		for i, s := range p.features {
+			if s != nil {
+				list = append(list, hashed{p.def.Features[i].Hash, s})
+			}
+		}
+	}
+	e.Uint(uint64(len(list)))
+	for _, f := range list {
+		e.Uint(f.hash)
+		e.Bytes(f.state)
+	}
+	e.Uint(uint64(len(p.tags)))
+	for _, t := range p.tags {
+		e.String(t.name)
+		e.String(t.value)
+	}
+	e.Uint(uint64(len(p.recent)))
+	for _, r := range p.recent {
+		e.Uint(r.hash)
+		e.Int(r.at)
+	}
+	e.Uint(uint64(len(p.absorbed)))
+	for _, f := range p.absorbed {
+		e.UUID(f.profile)
+		e.String(f.root)
+	}
+	for _, v := range [...]int64{p.events, p.firstSeen, p.lastSeen, p.docAt, p.docDue, p.due} {
+		e.Int(v)
+	}
+	e.Uint(p.changeVersion)
+	e.Uint(p.docVersion)
+}
+
+// decode reads a profile. One that was last evaluated under another catalogue stays as it was written
+// until it is touched, so that reading it leaves no trace.
+func (p *state) decode(d *wire.Decoder, active *catalog) {
+	p.cat = d.Int()
+	p.raw = make([]hashed, d.Count())
+	for i := range p.raw {
+		p.raw[i] = hashed{d.Uint(), d.Bytes()}
+	}
+	p.tags = make([]tagValue, d.Count())
+	for i := range p.tags {
+		p.tags[i] = tagValue{d.String(), d.String()}
+	}
+	p.recent = make([]recent, d.Count())
+	for i := range p.recent {
+		p.recent[i] = recent{d.Uint(), d.Int()}
+	}
+	p.absorbed = make([]former, d.Count())
+	for i := range p.absorbed {
+		p.absorbed[i] = former{d.UUID(), d.String()}
+	}
+	for _, v := range [...]*int64{&p.events, &p.firstSeen, &p.lastSeen, &p.docAt, &p.docDue, &p.due} {
+		*v = d.Int()
+	}
+	p.changeVersion, p.docVersion = d.Uint(), d.Uint()
+	p.def = nil
+	if p.cat == active.Version {
+		p.align(active)
+	}
+}
+
+// align puts the features in the order of a catalogue; those it does not define are dropped.
+func (p *state) align(c *catalog) {
+	list := p.raw
+	if p.def == c {
+		return
+	}
+	if p.def != nil {
+		list = nil
+		for i, s := range p.features {
+			if s != nil {
+				list = append(list, hashed{p.def.Features[i].Hash, s})
+			}
+		}
+	}
+	p.def, p.raw = c, nil
+	p.features = make([][]byte, len(c.Features))
+	for _, f := range list {
+		for k, i := range c.byHash[f.hash] {
+			if k > 0 { // two names for one definition: each its own memory
+				f.state = append([]byte(nil), f.state...)
+			}
+			p.features[i] = f.state
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package machine
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/google/btree"
+
+	"portrait/profile"
+)
+
+// never is the due time of a profile without a timer.
+const never int64 = math.MaxInt64
+
+// timer is one entry of the index, which is read in (due, id) order. There is exactly one per profile
+// with a due time, so a restart finds the same index.
+type timer struct {
+	due int64
+	id  string
+}
+
+// timers is the index of due times. Its persistent form is a key per timer.
+type timers struct {
+	tree    *btree.BTreeG[timer]
+	changed map[timer]bool // since the last cut: true set, false removed
+}
+
+func (t *timers) init() {
+	t.tree = btree.NewG(32, func(a, b timer) bool { return a.due < b.due || a.due == b.due && a.id < b.id })
+	t.changed = map[timer]bool{}
+}
+
+func (t *timers) first() (timer, bool) { return t.tree.Min() }
+
+// set moves the entry's timer; the entry is dirty.
+func (t *timers) set(e *entry, due int64) {
+	p := e.profile
+	if p.due == due {
+		return
+	}
+	if p.due != never {
+		old := timer{p.due, e.ID}
+		t.tree.Delete(old)
+		t.changed[old] = false
+	}
+	if p.due = due; due != never {
+		now := timer{due, e.ID}
+		t.tree.ReplaceOrInsert(now)
+		t.changed[now] = true
+	}
+}
+
+// register makes a timer fire at due or earlier: a later one is not written, firing re-checks.
+func (t *timers) register(e *entry, due int64) {
+	if due < e.profile.due {
+		t.set(e, due)
+	}
+}
+
+// cut returns the changes of the index since the last cut.
+func (t *timers) cut() []profile.Change {
+	list := make([]profile.Change, 0, len(t.changed))
+	for k, set := range t.changed {
+		c := profile.Change{Key: k.key()}
+		if set {
+			c.Value = []byte{metaVersion}
+		}
+		list = append(list, c)
+	}
+	clear(t.changed)
+	return list // the caller sorts
+}
+
+const timerPrefix = 't'
+
+func (k timer) key() []byte {
+	b := append(make([]byte, 0, 9+len(k.id)), timerPrefix)
+	b = binary.BigEndian.AppendUint64(b, uint64(k.due)^1<<63) // ascending also below zero
+	return append(b, k.id...)
+}
+
+// loadTimers reads the index of a restored partition.
+func (m *Machine) loadTimers() error {
+	m.timers.init()
+	after := []byte{timerPrefix}
+	for {
+		var last []byte
+		err := m.view.Scan(after, []byte{timerPrefix}, 10_000, func(key, _ []byte) bool {
+			if len(key) > 9 {
+				due := int64(binary.BigEndian.Uint64(key[1:9]) ^ 1<<63)
+				m.timers.tree.ReplaceOrInsert(timer{due, string(key[9:])})
+			}
+			last = slices.Clone(key)
+			return true
+		})
+		if err != nil {
+			return fmt.Errorf("machine: timers: %w", err)
+		}
+		if last == nil {
+			return nil
+		}
+		after = last
+	}
+}
