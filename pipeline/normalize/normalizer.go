@@ -1,0 +1,152 @@
+package normalize
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"slices"
+	"strings"
+
+	"portrait/schemas"
+	"portrait/schemas/wire"
+)
+
+// Version is the normalisation version that this code implements (doc.go says when it rises).
+const Version = 1
+
+// Repair is a rule by which an event was changed.
+type Repair uint8
+
+// The repairs; their texts are a stable public contract (metrics, README).
+const (
+	JunkIdentifier    Repair = iota // a value that many people share: not used
+	InvalidPhone                    // not a phone number: not used
+	InvalidEmail                    // not an email address: not used
+	IdentifierTooLong               // longer than MaxIdentifierBytes: not used
+	UnknownType                     // type or scope not of the deployment: kept, hashed, as a property
+	NumRepairs
+)
+
+// String returns the rule's name: junk_identifier, ….
+func (r Repair) String() string {
+	return [...]string{"junk_identifier", "invalid_phone", "invalid_email", "identifier_too_long", "unknown_identifier_type"}[r]
+}
+
+// Repairs counts repairs by rule.
+type Repairs [NumRepairs]int
+
+// MaxIdentifierBytes bounds a normalised value: it is a key in the state, in ClickHouse and in every
+// message, and no platform's id is longer.
+const MaxIdentifierBytes = 256
+
+// Normalizer normalises events for one deployment. It keeps buffers and caches: one per goroutine.
+type Normalizer struct {
+	keyID     string
+	types     map[string]identifierType
+	sensitive []sensitiveName
+	phones    *phoneParser
+	mac       hash.Hash
+	buf       []byte
+	sum       []byte
+	json      jsonHider
+	found     []found // identifiers of the event at hand
+}
+
+type identifierType struct {
+	priority  int
+	class     class
+	sensitive bool
+}
+
+// class is how a value becomes canonical.
+type class uint8
+
+const (
+	classText class = iota
+	classPhone
+	classEmail
+)
+
+type found struct {
+	priority  int
+	canonical string
+}
+
+// New returns a normaliser. It fails if the deployment was made with another key or another
+// normalisation version.
+func New(dep *schemas.Deployment, keys Keys) (*Normalizer, error) {
+	if dep.Normalization != Version {
+		return nil, fmt.Errorf("normalisation: the deployment has version %d, this binary %d; "+
+			"run a binary of version %d, or drain all routers and raise the deployment's version", dep.Normalization, Version, dep.Normalization)
+	}
+	if err := keys.Verify(dep.KeyID, dep.KeyCheck); err != nil {
+		return nil, err
+	}
+	phones, err := newPhoneParser(dep.PhoneRegion)
+	if err != nil {
+		return nil, err
+	}
+	n := &Normalizer{
+		keyID: keys.id, types: make(map[string]identifierType), phones: phones,
+		mac: hmac.New(sha256.New, keys.identifiers[:]),
+	}
+	for i, t := range dep.Identifiers {
+		n.types[t.Name] = identifierType{priority: i, class: classOfType(t.Name), sensitive: t.Sensitive}
+		if t.Sensitive {
+			n.sensitive = append(n.sensitive, newSensitiveName(t.Name))
+		}
+	}
+	for _, name := range dep.SensitiveProps {
+		n.sensitive = append(n.sensitive, newSensitiveName(name))
+	}
+	n.json.n = n
+	return n, nil
+}
+
+func classOfType(name string) class {
+	switch name {
+	case "phone":
+		return classPhone
+	case "email":
+		return classEmail
+	}
+	return classText
+}
+
+// Event fills out's ID, Name, Channel, Identifiers and Props from raw, and counts repairs. Afterwards
+// out holds no value of a sensitive type or property in clear; out.Identifiers is empty if none is usable.
+func (n *Normalizer) Event(raw *schemas.RawEvent, out *wire.Event, repairs *Repairs) {
+	out.ID, out.Name, out.Channel = raw.ID, raw.Name, raw.Channel
+	out.Props = make([]wire.Prop, 0, len(raw.Props)+1)
+	for i := range raw.Props {
+		out.Props = append(out.Props, n.property(&raw.Props[i]))
+	}
+	n.found = n.found[:0]
+	for i, id := range raw.Identifiers {
+		canonical, priority, repair, ok := n.identifier(id.Type, id.Value)
+		switch {
+		case ok:
+			n.found = append(n.found, found{priority, canonical})
+		case repair == UnknownType:
+			repairs[repair]++
+			if i == 0 || raw.Identifiers[i-1].Type != id.Type { // values of a type stand together
+				out.Props = append(out.Props, n.unknown(raw, i))
+			}
+		default:
+			repairs[repair]++
+		}
+	}
+	slices.SortFunc(n.found, func(a, b found) int {
+		if a.priority != b.priority {
+			return a.priority - b.priority
+		}
+		return strings.Compare(a.canonical, b.canonical)
+	})
+	n.found = slices.Compact(n.found)
+	out.Identifiers = make([]string, len(n.found))
+	for i := range n.found {
+		out.Identifiers[i] = n.found[i].canonical
+	}
+	slices.SortFunc(out.Props, func(a, b wire.Prop) int { return strings.Compare(a.Key, b.Key) })
+}
