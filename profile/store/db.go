@@ -119,7 +119,7 @@ func (db *DB) Deployment() ([]byte, error) {
 		return nil, err
 	}
 	defer release()
-	value, err := get(v, roomKey(wholeStore, 0, roomDeployment))
+	value, err := db.get(v, roomKey(wholeStore, 0, roomDeployment))
 	if err != nil {
 		return nil, fmt.Errorf("store: deployment: %w", err)
 	}
@@ -146,7 +146,7 @@ func (db *DB) generation(partition uint32) (uint32, error) {
 	txn := db.badger.NewTransaction(false)
 	defer txn.Discard()
 	key := roomKey(partition, 0, roomGeneration)
-	value, err := get(txn, key)
+	value, err := db.get(txn, key)
 	if err != nil {
 		return 0, fmt.Errorf("generation: %w", err)
 	}

@@ -31,7 +31,8 @@ type Options struct {
 	// Log gets Badger's warnings and errors. Nil drops them.
 	Log *slog.Logger
 
-	beforeWrite func() error // tests: fails instead of the write
+	beforeWrite func() error // tests: called before each transaction is committed; its error replaces it
+	afterRead   func()       // tests: called between a read and the check of the incarnation
 }
 
 // DefaultOptions returns what `portrait run` uses.

@@ -45,7 +45,7 @@ func (p *Partition) Position() (position int64, meta []byte, err error) {
 }
 
 func (p *Partition) record(v *badger.Txn) (position int64, meta []byte, err error) {
-	value, err := get(v, p.key(roomCheckpoint))
+	value, err := p.db.get(v, p.key(roomCheckpoint))
 	if err == nil && value != nil {
 		position, meta, err = parseRecord(value)
 	}
@@ -63,7 +63,7 @@ func (p *Partition) Load(key []byte) ([]byte, error) {
 		return nil, err
 	}
 	defer release()
-	value, err := get(v, append(p.key(roomData), key...))
+	value, err := p.db.get(v, append(p.key(roomData), key...))
 	// Only now: had the partition been taken before the read ended, the new owner might have committed.
 	if stale := p.stale(); stale != nil {
 		return nil, stale

@@ -77,9 +77,12 @@ func (r *readers) close() bool {
 }
 
 // get returns a copy of a key's value, nil if it is absent.
-func get(txn *badger.Txn, key []byte) (value []byte, err error) {
+func (db *DB) get(txn *badger.Txn, key []byte) (value []byte, err error) {
 	defer recoverDamage(&err)
 	item, err := txn.Get(key)
+	if db.options.afterRead != nil {
+		db.options.afterRead()
+	}
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return nil, nil
 	}

@@ -140,7 +140,7 @@ func (p *Partition) resume() error {
 	p.generation = generation
 	txn := p.db.badger.NewTransaction(false)
 	defer txn.Discard()
-	value, err := get(txn, p.key(roomEnd))
+	value, err := p.db.get(txn, p.key(roomEnd))
 	if err != nil {
 		return fmt.Errorf("end record: %w", err)
 	}
