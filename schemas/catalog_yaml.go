@@ -202,7 +202,7 @@ func (r *catalogReader) text(n ast.Node, what string, limit int) string {
 	case *ast.StringNode:
 		s = t.Value
 	case *ast.LiteralNode:
-		s = strings.TrimRight(t.Value.Value, "\n")
+		s = strings.Trim(t.Value.Value, "\n")
 	default:
 		r.fail(n, "quote it if it is meant as a text", "%s wants a text, not %s", what, describe(n))
 		return ""
