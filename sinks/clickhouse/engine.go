@@ -172,8 +172,8 @@ func (e *Engine) Addr() string { return e.addr }
 // HTTPAddr returns host:port of the HTTP interface.
 func (e *Engine) HTTPAddr() string { return e.httpAddr }
 
-// DSN returns the address for clickhouse.ParseDSN: user default, no password, database default.
-func (e *Engine) DSN() string { return "clickhouse://default@" + e.addr + "/default" }
+// DSN returns the address for Connect and Migrate: user default, no password, database portrait.
+func (e *Engine) DSN() string { return "clickhouse://default@" + e.addr + "/" + DefaultDatabase }
 
 // PID returns the process id of the child.
 func (e *Engine) PID() int { return e.pid }

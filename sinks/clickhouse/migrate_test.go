@@ -1,0 +1,102 @@
+package clickhouse
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// startDatabase starts an engine with all migrations applied and returns a connection to it.
+func startDatabase(t *testing.T) (*Engine, driver.Conn) {
+	t.Helper()
+	e := startTestEngine(t, t.TempDir())
+	if err := Migrate(t.Context(), e.DSN()); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := Connect(e.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			t.Logf("close connection: %v", err)
+		}
+	})
+	return e, conn
+}
+
+func TestMigrateTwiceIsOnce(t *testing.T) {
+	e, conn := startDatabase(t)
+	steps := ask(t, conn, "SELECT count() FROM schema_migrations")
+	if err := Migrate(t.Context(), e.DSN()); err != nil {
+		t.Fatal(err)
+	}
+	if again := ask(t, conn, "SELECT count() FROM schema_migrations"); again != steps || steps == "0" {
+		t.Fatalf("%s steps recorded after the first run, %s after the second", steps, again)
+	}
+}
+
+func TestEveryTableAndColumnIsExplained(t *testing.T) {
+	_, conn := startDatabase(t)
+	// The feed is a trigger without rows of its own; its columns are those of its target.
+	if got := ask(t, conn, `SELECT arrayStringConcat(groupArray(name), ', ') FROM system.tables
+		WHERE database = 'portrait' AND comment = ''`); got != "" {
+		t.Errorf("tables without a comment: %s", got)
+	}
+	if got := ask(t, conn, `SELECT arrayStringConcat(groupArray(table || '.' || name), ', ') FROM system.columns
+		WHERE database = 'portrait' AND comment = '' AND table NOT IN ('events_per_minute_feed', 'surviving_profile')`); got != "" {
+		t.Errorf("columns without a comment: %s", got)
+	}
+}
+
+func TestEveryTableDeduplicatesAndSyncs(t *testing.T) {
+	_, conn := startDatabase(t)
+	got := ask(t, conn, `SELECT arrayStringConcat(groupArray(name), ', ') FROM system.tables
+		WHERE database = 'portrait' AND engine LIKE '%MergeTree' AND name != 'schema_migrations'
+		AND (toUInt64OrZero(extract(create_table_query, 'non_replicated_deduplication_window = ([0-9]+)')) < 10000
+			OR create_table_query NOT LIKE '%fsync_after_insert = 1%'
+			OR create_table_query NOT LIKE '%fsync_part_directory = 1%')`)
+	if got != "" {
+		t.Errorf("tables that would double a repeated block or lose it in a crash: %s", got)
+	}
+}
+
+func TestMigrateRefuses(t *testing.T) {
+	e := startTestEngine(t, t.TempDir())
+	first := fstest.MapFS{"0001_a.sql": {Data: []byte("CREATE TABLE IF NOT EXISTS ${database}.a (n Int32) ENGINE = MergeTree ORDER BY n;\n")}}
+	if err := migrate(t.Context(), e.DSN(), first); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		files fstest.MapFS
+		want  string
+	}{
+		{"edited step", fstest.MapFS{"0001_a.sql": {Data: []byte("SELECT 1;\n")}}, "step 0001_a.sql was applied with another text"},
+		{"hole in the numbers", fstest.MapFS{"0001_a.sql": first["0001_a.sql"], "0003_c.sql": {Data: []byte("SELECT 1;")}}, "want number 0002"},
+		{"stray file", fstest.MapFS{"notes.sql": {}}, "want a name like"},
+		{"broken statement", fstest.MapFS{"0001_a.sql": first["0001_a.sql"], "0002_b.sql": {Data: []byte("SELECT 1;\nCREATE NONSENSE;\n")}}, "step 0002_b.sql, statement 2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := migrate(t.Context(), e.DSN(), c.files); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestDSN(t *testing.T) {
+	for _, c := range []struct{ name, dsn, want string }{
+		{"not a DSN", "localhost:9000:secret", "not of the form"},
+		{"bad database", "clickhouse://u:secret@h:9000/a-b", "letters, digits and underscores"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Connect(c.dsn)
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") {
+				t.Fatalf("error %v, want one with %q and without the password", err, c.want)
+			}
+		})
+	}
+}
