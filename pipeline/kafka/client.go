@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -169,4 +170,13 @@ func (s *SASL) build() (sasl.Mechanism, error) {
 		return m, nil
 	}
 	return nil, nil
+}
+
+// Ping asks a broker for the API versions it speaks: an answer means that the cluster can be reached
+// and lets us in.
+func (c *Client) Ping(ctx context.Context) error {
+	if _, err := c.api.ApiVersions(ctx, &kafkago.ApiVersionsRequest{}); err != nil {
+		return fmt.Errorf("ping %s: %w", strings.Join(c.config.Brokers, ","), describe(err))
+	}
+	return nil
 }

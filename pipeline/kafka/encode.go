@@ -9,14 +9,18 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 )
 
-// encodeBatch writes records as one batch of format 2, ready to be sent as often as needed. Records
-// without a time get now (ms), taken once, so that a repeat is the same byte for byte.
+// frame is the length that precedes a record set in a produce request; kafka-go's raw produce request
+// leaves it to the caller.
+const frame = 4
+
+// encodeBatch writes a frame and records as one batch of format 2, ready to be sent as often as needed.
+// Records without a time get now (ms), taken once, so that a repeat is the same byte for byte.
 func encodeBatch(records []item, now int64, codec kafkago.CompressionCodec) ([]byte, error) {
-	size := batchHeader
+	size := frame + batchHeader
 	for i := range records {
 		size += records[i].record.size()
 	}
-	b := make([]byte, batchHeader, size)
+	b := make([]byte, frame+batchHeader, size)
 	first, latest := now, int64(0)
 	for i := range records {
 		r := &records[i].record
@@ -31,9 +35,9 @@ func encodeBatch(records []item, now int64, codec kafkago.CompressionCodec) ([]b
 	}
 	attributes := uint16(0)
 	if codec != nil {
-		packed := bytes.NewBuffer(make([]byte, batchHeader, batchHeader+len(b)/2))
+		packed := bytes.NewBuffer(make([]byte, frame+batchHeader, frame+batchHeader+len(b)/2))
 		w := codec.NewWriter(packed)
-		if _, err := w.Write(b[batchHeader:]); err != nil {
+		if _, err := w.Write(b[frame+batchHeader:]); err != nil {
 			return nil, fmt.Errorf("compress a batch of %d records (%s): %w", len(records), codec.Name(), err)
 		}
 		if err := w.Close(); err != nil {
@@ -41,20 +45,21 @@ func encodeBatch(records []item, now int64, codec kafkago.CompressionCodec) ([]b
 		}
 		b, attributes = packed.Bytes(), uint16(codec.Code())
 	}
-	order := binary.BigEndian
-	order.PutUint64(b[0:], 0) // base offset: the broker's
-	order.PutUint32(b[8:], uint32(len(b)-batchPrefix))
-	order.PutUint32(b[12:], ^uint32(0)) // leader epoch: the broker's
-	b[16] = 2
-	order.PutUint16(b[21:], attributes)
-	order.PutUint32(b[23:], uint32(len(records)-1))
-	order.PutUint64(b[27:], uint64(first))
-	order.PutUint64(b[35:], uint64(latest))
-	order.PutUint64(b[43:], ^uint64(0)) // no producer id: not idempotent
-	order.PutUint16(b[51:], ^uint16(0))
-	order.PutUint32(b[53:], ^uint32(0))
-	order.PutUint32(b[57:], uint32(len(records)))
-	order.PutUint32(b[batchChecksum:], crc32.Checksum(b[batchChecksum+4:], castagnoli))
+	order, h := binary.BigEndian, b[frame:]
+	order.PutUint32(b, uint32(len(h)))
+	order.PutUint64(h[0:], 0) // base offset: the broker's
+	order.PutUint32(h[8:], uint32(len(h)-batchPrefix))
+	order.PutUint32(h[12:], ^uint32(0)) // leader epoch: the broker's
+	h[16] = 2
+	order.PutUint16(h[21:], attributes)
+	order.PutUint32(h[23:], uint32(len(records)-1))
+	order.PutUint64(h[27:], uint64(first))
+	order.PutUint64(h[35:], uint64(latest))
+	order.PutUint64(h[43:], ^uint64(0)) // no producer id: not idempotent
+	order.PutUint16(h[51:], ^uint16(0))
+	order.PutUint32(h[53:], ^uint32(0))
+	order.PutUint32(h[57:], uint32(len(records)))
+	order.PutUint32(h[batchChecksum:], crc32.Checksum(h[batchChecksum+4:], castagnoli))
 	return b, nil
 }
 

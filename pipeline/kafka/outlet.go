@@ -199,7 +199,7 @@ func (o *outlet) deliver(ctx context.Context, batch []item) bool {
 	}
 	p.requests.Add(1)
 	p.records.Add(int64(len(batch)))
-	p.bytes.Add(int64(len(encoded)))
+	p.bytes.Add(int64(len(encoded) - frame))
 	p.queuedRecords.Add(-int64(len(batch)))
 	p.queuedBytes.Add(-int64(size))
 	for i := range batch {
