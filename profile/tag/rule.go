@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/cost"
 
 	"portrait/profile/feature"
@@ -154,11 +155,7 @@ func (s sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
 		}
 		return nil
 	}
-	longest := 0
-	for _, t := range s.k.dep.Identifiers {
-		longest = max(longest, s.k.out.limits[t.Name])
-	}
-	list := cost.ListSizeEstimate(cost.RangedSizeEstimate(0, uint64(longest)), text)
+	list := cost.ListSizeEstimate(cost.RangedSizeEstimate(0, s.mostOf(node.Expr())), text)
 	switch len(path) {
 	case 1:
 		all := cost.MapSizeEstimate(cost.FixedSizeEstimate(uint64(len(s.k.dep.Identifiers))), text, list)
@@ -170,4 +167,25 @@ func (s sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
 		return &list
 	}
 	return &text
+}
+
+// mostOf returns the limit of the type whose identifiers an expression is, or the largest of all.
+func (s sizes) mostOf(e ast.Expr) uint64 {
+	baseType := ""
+	switch e.Kind() {
+	case ast.SelectKind:
+		baseType = e.AsSelect().FieldName()
+	case ast.CallKind:
+		if args := e.AsCall().Args(); len(args) == 2 {
+			baseType = literal(args[1])
+		}
+	}
+	if limit, ok := s.k.out.limits[baseType]; ok {
+		return uint64(limit)
+	}
+	most := 0
+	for _, t := range s.k.dep.Identifiers {
+		most = max(most, s.k.out.limits[t.Name])
+	}
+	return uint64(most)
 }
