@@ -181,6 +181,6 @@ func (r *catalogReader) duration(n ast.Node, what string) int64 {
 			}
 		}
 	}
-	r.fail(n, "write a number and s, m, h or d, for example 30m or 90d, at most 3660d", "%s is %s", what, describe(n))
+	r.fail(n, "write a number and s, m, h or d, for example 30m or 90d, at most 400d", "%s is %s", what, describe(n))
 	return 0
 }

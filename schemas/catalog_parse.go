@@ -20,9 +20,9 @@ const (
 	maxValueBytes  = 256 // of enum values, constants in conditions and blocked values
 	maxProseBytes  = 2000
 	maxRuleBytes   = 4000
-	maxWindowDays  = 3660
+	maxWindowDays  = 400 // as profile/feature bounds it
 	maxWindowRings = 128 // buckets of a window
-	maxDays        = 366
+	maxDays        = 400
 	maxDistinct    = 10_000
 )
 
