@@ -107,9 +107,14 @@ func cleanText(s string) string {
 	if isPlain(s) {
 		return s
 	}
-	return norm.NFC.String(strings.TrimFunc(norm.NFC.String(s), func(r rune) bool {
-		return unicode.IsSpace(r) || r == '\ufeff' || r >= '\u200b' && r <= '\u200f' // BOM, zero width
-	}))
+	return norm.NFC.String(strings.TrimFunc(norm.NFC.String(s), isInvisible))
+}
+
+// isInvisible knows white space, the byte order mark, zero-width characters, and the marks of writing
+// direction that come along when a number is copied from a contact.
+func isInvisible(r rune) bool {
+	return unicode.IsSpace(r) || r == '\ufeff' || r >= '\u200b' && r <= '\u200f' ||
+		r >= '\u202a' && r <= '\u202e' || r >= '\u2060' && r <= '\u2069'
 }
 
 // isPlain says that s is printable ASCII without a space: most values are, and nothing changes them.

@@ -18,7 +18,7 @@ func isJunkWord(lower string) bool {
 	case "9774d56d682e549c", // Android 2.2: one id for every device of some models
 		"020000000000",                       // the MAC address that Android shows since 6.0
 		"012345678901234", "123456789012345", // IMEI of cloned and test devices
-		"12345678", "123456789", "1234567890", "0123456789", "012345678", "123456789012":
+		"1234567890", "0123456789": // typed along the keyboard
 		return true
 	}
 	return false
