@@ -104,6 +104,9 @@ func (m *Machine) Position() int64 { return m.meta.position }
 // Watermark is the machine's now, in ms; 0 until every events partition and machine was heard.
 func (m *Machine) Watermark() int64 { return m.watermark() }
 
+// Decided is the largest stamp seen, in ms.
+func (m *Machine) Decided() int64 { return m.meta.decided }
+
 // Catalog is the active catalogue; version 0 before the first activation.
 func (m *Machine) Catalog() *tag.Catalog { return m.cat.Catalog }
 

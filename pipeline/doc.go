@@ -1,0 +1,15 @@
+// Package pipeline runs routers and machines on Kafka. Its steps (router.Router, Partition) have no
+// goroutine, clock or I/O; the drivers here give them both: fetch, apply, produce, checkpoint.
+//
+// Vocabulary. A node is one process. A driver owns one partition of events or of the inbox while the
+// consumer group assigns it. The coordinator writes the deployment record and brings catalogues to
+// the machines in two rounds. A ticket stands for the outputs between two cuts.
+//
+// Invariants.
+//   - Outputs of one driver reach an output partition in order, one request in flight, repeated
+//     unchanged until acknowledged.
+//   - Checkpoint position ≤ acknowledged outputs, and the router's committed offset ≤ acknowledged
+//     items: what a crash leaves is said again under the same numbers, never lost.
+//   - Reading the inbox starts at the machine's own position, never at the group's offset.
+//   - What waits is bounded: producers' queues, uncut entries, outputs not acknowledged.
+package pipeline

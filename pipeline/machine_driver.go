@@ -1,0 +1,268 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"portrait/pipeline/kafka"
+	"portrait/profile/machine"
+	"portrait/profile/store"
+	"portrait/schemas"
+)
+
+// Cut when this many entries have changed, or when this long has passed: a crash repeats at most
+// what came since, and a cut of 4,000 profiles is 10 ms of serialising.
+const (
+	cutEntries  = 4_000
+	cutInterval = time.Second
+	// maxUncut bounds memory when checkpoints cannot be committed (a full disk, a broker away): the
+	// machine then waits instead of applying more.
+	maxUncut = 200_000
+	// maxOwed bounds outputs that are not acknowledged; producers' queues are bounded as well.
+	maxOwed = 100_000
+)
+
+// MachineStatus is what a partition's driver tells metrics, readiness and the console.
+type MachineStatus struct {
+	Partition                    int
+	Position, High               int64 // next offset to apply; end of the inbox as last seen
+	Watermark                    int64 // ms
+	Decided                      int64
+	Cached, Uncut, Timers, Owed  int
+	Checkpointed                 time.Time // of the newest commit
+	CheckpointError              string    // why checkpoints stand still; empty: they do not
+	Counters                     machine.Counters
+	Catalog                      string
+	ApplySeconds, PublishSeconds float64 // time spent in Step, and in handing outputs to the producer
+}
+
+// machineDriver runs one Partition on Kafka and Badger: fetch, apply, produce, checkpoint.
+type machineDriver struct {
+	node      *Node
+	partition int
+	step      *Partition
+	db        *store.Partition
+	asks      chan ask
+	status    atomic.Pointer[MachineStatus]
+
+	acked     [2]atomic.Int64 // acknowledged outputs of even and odd tickets, not yet told to the step
+	wake      chan struct{}   // an ack or a commit has come
+	commits   chan error
+	cutAt     time.Time
+	committed time.Time
+	trouble   string
+	high      int64
+	apply     time.Duration
+	publish   time.Duration
+}
+
+// ask is a lookup on its way to the partition's goroutine.
+type ask struct {
+	id     string
+	answer chan<- answer
+}
+
+type answer struct {
+	doc    *schemas.ProfileDoc
+	parent string
+	err    error
+}
+
+// run owns the partition until ctx ends or it fails.
+//
+//	fetcher goroutine ──batches──> this goroutine ──outputs──> producer ──acks──┐
+//	                                   │  ▲                                     │
+//	                        checkpoint ▼  └────────────────wake─────────────────┘
+//	                           commit goroutine (at most one)
+func (d *machineDriver) run(ctx context.Context) error {
+	if err := d.open(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	batches := make(chan kafka.Batch, 2)
+	fetched := make(chan error, 1)
+	go func() { fetched <- d.fetch(ctx, d.step.Machine().Position(), batches) }()
+	err := d.loop(ctx, batches, fetched)
+	cancel()
+	for range batches { // closed by fetch when it ends
+	}
+	if d.step.cut != nil && d.step.cut.handed {
+		<-d.commits // a commit under way uses the store
+	}
+	return err
+}
+
+// open takes the partition in the store and restores its machine.
+func (d *machineDriver) open() error {
+	db, err := d.node.store.Acquire(d.partition)
+	if err != nil {
+		return fmt.Errorf("inbox %d: %w", d.partition, err)
+	}
+	position, meta, err := db.Position()
+	if err != nil {
+		return fmt.Errorf("inbox %d: %w", d.partition, err)
+	}
+	config := machine.Config{Deployment: d.node.dep, Partition: d.partition, ProfileKey: d.node.profileKey, CacheNodes: d.node.config.CacheNodes}
+	m, err := machine.Open(config, db, position, meta)
+	if err != nil {
+		return err
+	}
+	d.db, d.step = db, NewPartition(config, d.node.topics, m)
+	d.wake, d.commits = make(chan struct{}, 1), make(chan error, 1)
+	d.cutAt, d.committed = time.Now(), time.Now()
+	d.report()
+	return nil
+}
+
+// fetch reads the inbox from the machine's own position: Kafka's committed offset is a hint only.
+func (d *machineDriver) fetch(ctx context.Context, position int64, batches chan<- kafka.Batch) error {
+	defer close(batches)
+	f := kafka.NewFetcher(d.node.client, d.node.topics.Inbox, d.partition, position)
+	for {
+		b, err := f.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if b.Err != nil {
+			d.node.trouble("inbox fetch", b.Err)
+			if !sleep(ctx, 100*time.Millisecond) {
+				return ctx.Err()
+			}
+		}
+		select {
+		case batches <- b:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (d *machineDriver) loop(ctx context.Context, batches <-chan kafka.Batch, fetched <-chan error) error {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		in := batches
+		if d.step.Machine().Uncut() > maxUncut || d.step.Owed() > maxOwed {
+			in = nil // let checkpoints and acknowledgements catch up
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case b, ok := <-in:
+			if !ok {
+				return <-fetched
+			}
+			if err := d.applied(ctx, b); err != nil {
+				return err
+			}
+		case q := <-d.asks:
+			doc, parent, err := d.step.Machine().Lookup(q.id)
+			q.answer <- answer{doc, parent, err}
+		case err := <-d.commits:
+			if err := d.commitDone(err); err != nil {
+				return err
+			}
+		case <-d.wake:
+		case <-ticker.C:
+		}
+		d.checkpoint()
+	}
+}
+
+// applied runs the step over a batch and hands its outputs to the producer.
+func (d *machineDriver) applied(ctx context.Context, b kafka.Batch) error {
+	d.high = b.High
+	if len(b.Records) == 0 {
+		d.report()
+		return nil
+	}
+	start := time.Now()
+	out, ticket, err := d.step.Step(b.Records)
+	if err != nil {
+		return err
+	}
+	mid := time.Now()
+	d.apply += mid.Sub(start)
+	done := &d.acked[ticket&1]
+	for i := range out {
+		err := d.node.producer.Send(ctx, out[i].Topic, out[i].Partition, out[i].Record, func() {
+			done.Add(1)
+			select {
+			case d.wake <- struct{}{}:
+			default:
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("inbox %d: produce: %w", d.partition, err)
+		}
+	}
+	d.publish += time.Since(mid)
+	d.report()
+	return nil
+}
+
+// checkpoint tells the step what was acknowledged, cuts when it is time, and starts a commit. Only
+// two tickets can be open at once, because only one cut can be on its way.
+func (d *machineDriver) checkpoint() {
+	for i := range d.acked {
+		if n := d.acked[i].Swap(0); n > 0 {
+			ticket := d.step.ticket
+			if ticket&1 != int64(i) {
+				ticket--
+			}
+			d.step.Acked(ticket, int(n))
+		}
+	}
+	if uncut := d.step.Machine().Uncut(); uncut >= cutEntries || time.Since(d.cutAt) >= cutInterval {
+		if d.step.cut == nil {
+			d.cutAt = time.Now()
+			d.step.Cut()
+		}
+	}
+	if c := d.step.Checkpoint(); c != nil {
+		go func() { d.commits <- d.db.Commit(c) }()
+	}
+}
+
+// commitDone takes the store's answer. A full disk is waited out; a handle that was superseded ends
+// this owner, whose outputs are the same as its successor's.
+func (d *machineDriver) commitDone(err error) error {
+	switch {
+	case err == nil:
+		d.committed, d.trouble = time.Now(), ""
+		d.node.machines.Commit(d.partition, d.step.cut.checkpoint.Position)
+		d.step.Committed()
+		return nil
+	case errors.Is(err, store.ErrDiskFull):
+		d.trouble = err.Error()
+		d.node.trouble("checkpoint", err)
+		d.step.Refused()
+		d.cutAt = time.Now()
+		return nil
+	default:
+		return fmt.Errorf("inbox %d: checkpoint: %w", d.partition, err)
+	}
+}
+
+func (d *machineDriver) report() {
+	m := d.step.Machine()
+	d.status.Store(&MachineStatus{Partition: d.partition, Position: m.Position(), High: d.high, Watermark: m.Watermark(),
+		Decided: m.Decided(), Cached: m.Cached(), Uncut: m.Uncut(), Timers: m.Timers(), Owed: d.step.Owed(),
+		Checkpointed: d.committed, CheckpointError: d.trouble, Counters: m.Counters, Catalog: m.Catalog().Label(),
+		ApplySeconds: d.apply.Seconds(), PublishSeconds: d.publish.Seconds()})
+}
+
+// sleep waits, and reports false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

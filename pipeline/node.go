@@ -1,0 +1,228 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"portrait/pipeline/kafka"
+	"portrait/pipeline/normalize"
+	"portrait/profile/store"
+	"portrait/schemas"
+)
+
+// Config is what one process of the pipeline needs. Everything that two processes must agree on is in
+// the deployment record instead, which Found takes from here once.
+type Config struct {
+	Kafka       kafka.Config
+	Prefix      string             // of topics and consumer groups
+	DataDir     string             // of the store
+	Replication int                // of topics that are created; 0: the broker's default
+	CacheNodes  int                // identifiers in memory per partition; 0: 200,000
+	Catalog     []byte             // YAML to publish at the start; nil: keep what is active
+	Deployment  schemas.Deployment // proposal for a deployment that does not exist yet
+	Keys        normalize.Keys
+	Log         *slog.Logger
+	Producer    kafka.ProducerConfig
+}
+
+// Node runs routers and machines of one process.
+type Node struct {
+	config      Config
+	log         *slog.Logger
+	client      *kafka.Client
+	producer    *kafka.Producer
+	topics      Topics
+	dep         *schemas.Deployment
+	keys        normalize.Keys
+	profileKey  []byte
+	store       *store.DB
+	routerGroup *kafka.Group
+	machines    *kafka.Group
+	routers     *routers
+	drivers     []atomic.Pointer[machineDriver] // by inbox partition; nil: not ours
+	asks        []chan ask
+	troubles    atomic.Int64
+}
+
+// OpenNode connects, founds or verifies the deployment, and brings the catalogue to the machines'
+// inboxes. Run then does the work; Close lets go of everything.
+func OpenNode(ctx context.Context, c Config) (n *Node, err error) {
+	client, err := kafka.NewClient(c.Kafka)
+	if err != nil {
+		return nil, err
+	}
+	n = &Node{config: c, log: c.Log, client: client, topics: TopicNames(c.Prefix), keys: c.Keys, profileKey: c.Keys.ProfileKey()}
+	defer func() {
+		if err != nil {
+			n.Close()
+		}
+	}()
+	if c.Producer.QueueRecords == 0 {
+		c.Producer = kafka.DefaultProducerConfig()
+	}
+	if n.producer, err = kafka.NewProducer(context.WithoutCancel(ctx), client, c.Producer); err != nil {
+		return nil, err
+	}
+	if err = n.join(ctx); err != nil {
+		return nil, err
+	}
+	if err = n.openStore(); err != nil {
+		return nil, err
+	}
+	n.asks = make([]chan ask, n.dep.InboxPartitions)
+	for q := range n.asks {
+		n.asks[q] = make(chan ask)
+	}
+	n.drivers = make([]atomic.Pointer[machineDriver], n.dep.InboxPartitions)
+	n.routers = newRouters(n)
+	onError := func(err error) { n.trouble("consumer group", err) }
+	if n.routerGroup, err = kafka.NewGroup(client, kafka.GroupConfig{ID: c.Prefix + ".router", Topic: n.topics.Events, OnError: onError}); err != nil {
+		return nil, err
+	}
+	n.machines, err = kafka.NewGroup(client, kafka.GroupConfig{ID: c.Prefix + ".machine", Topic: n.topics.Inbox, OnError: onError})
+	return n, err
+}
+
+// join founds the deployment or verifies that we belong to it, and publishes the catalogue.
+func (n *Node) join(ctx context.Context) error {
+	c := &coordinator{client: n.client, producer: n.producer, topics: n.topics}
+	proposal := n.config.Deployment
+	catalog := n.topics.Specs(&proposal, n.config.Replication)[5:6]
+	if err := kafka.EnsureTopics(ctx, n.client, catalog); err != nil {
+		return err
+	}
+	state, err := c.read(ctx)
+	if err != nil {
+		return err
+	}
+	n.dep, err = state.recorded()
+	if errors.Is(err, errNoDeployment) {
+		proposal.KeyID, proposal.KeyCheck = n.keys.ID(), n.keys.KeyCheck()
+		if err := proposal.Validate(); err != nil {
+			return err
+		}
+		n.dep, err = &proposal, c.found(ctx, &proposal)
+		n.log.Info("new deployment", "id", proposal.ID, "inbox_partitions", proposal.InboxPartitions, "clock", proposal.Clock)
+	}
+	if err != nil {
+		return err
+	}
+	if err := n.keys.Verify(n.dep.KeyID, n.dep.KeyCheck); err != nil {
+		return err
+	}
+	if err := kafka.EnsureTopics(ctx, n.client, n.topics.Specs(n.dep, n.config.Replication)); err != nil {
+		return err
+	}
+	if err := c.greet(ctx, n.dep); err != nil {
+		return err
+	}
+	if n.config.Catalog == nil {
+		return nil
+	}
+	version, err := c.publish(ctx, n.dep, n.config.Catalog)
+	if err == nil {
+		n.log.Info("catalogue", "version", version)
+	}
+	return err
+}
+
+// openStore opens the state and checks that it is this deployment's.
+func (n *Node) openStore() (err error) {
+	if n.store, err = store.Open(n.config.DataDir, store.DefaultOptions()); err != nil {
+		return err
+	}
+	have, err := n.store.Deployment()
+	if err != nil {
+		return err
+	}
+	want := fmt.Sprintf("%016x", n.dep.Hash())
+	switch {
+	case have == nil:
+		return n.store.SetDeployment([]byte(want))
+	case string(have) != want:
+		return fmt.Errorf("data directory: its state belongs to deployment record %s, the brokers' is %s (id %s): "+
+			"use that deployment's directory, or an empty one", have, want, n.dep.ID)
+	}
+	return nil
+}
+
+// Run does the node's work until ctx ends or something fails; the first exit stops all.
+//
+//	events ─> routers.partition (one per events partition) ─┐
+//	          routers.tick ─────────────────────────────────┼─> producer ─> inbox
+//	inbox ──> machineDriver (one per inbox partition) ──────┴─> producer ─> inbox, tags, profiles, facts
+func (n *Node) Run(ctx context.Context) error {
+	return together(ctx, []func(context.Context) error{
+		func(ctx context.Context) error { return n.routerGroup.Run(ctx, n.routers.run) },
+		func(ctx context.Context) error { return n.machines.Run(ctx, n.runMachines) },
+		func(ctx context.Context) error {
+			select {
+			case err := <-n.producer.Fatal():
+				return fmt.Errorf("producer: %w", err)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		},
+	})
+}
+
+// runMachines owns inbox partitions for one generation of the group.
+func (n *Node) runMachines(ctx context.Context, assigned []int) error {
+	var tasks []func(context.Context) error
+	for _, q := range assigned {
+		d := &machineDriver{node: n, partition: q, asks: n.asks[q]}
+		tasks = append(tasks, func(ctx context.Context) error {
+			n.drivers[q].Store(d)
+			defer n.drivers[q].CompareAndSwap(d, nil)
+			return d.run(ctx)
+		})
+	}
+	if len(tasks) == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	err := together(ctx, tasks)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // the generation ended, not the machine
+	}
+	return err
+}
+
+// Close stops producing and closes store and connections. Call it after Run has returned.
+func (n *Node) Close() {
+	if n.producer != nil {
+		n.producer.Close()
+	}
+	if n.store != nil {
+		if err := n.store.Close(); err != nil {
+			n.log.Error("store did not close", "error", err)
+		}
+	}
+	n.client.Close()
+}
+
+// Drain waits until what was produced is acknowledged, at most d.
+func (n *Node) Drain(d time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return n.producer.Flush(ctx)
+}
+
+// Deployment is the record this node works under.
+func (n *Node) Deployment() *schemas.Deployment { return n.dep }
+
+// Topics are the names of the deployment's topics.
+func (n *Node) Topics() Topics { return n.topics }
+
+// Client is the node's connection to Kafka.
+func (n *Node) Client() *kafka.Client { return n.client }
+
+// trouble notes something that is tried again.
+func (n *Node) trouble(what string, err error) {
+	n.troubles.Add(1)
+	n.log.Warn(what, "error", err)
+}

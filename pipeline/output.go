@@ -1,0 +1,140 @@
+package pipeline
+
+import (
+	"strconv"
+
+	"portrait/pipeline/kafka"
+	"portrait/profile/machine"
+	"portrait/schemas"
+	"portrait/schemas/wire"
+)
+
+// Output is one record to produce. Outputs of one topic and partition must reach it in order.
+type Output struct {
+	Topic     string
+	Partition int
+	Record    kafka.Record
+}
+
+// encoder turns effects into records.
+type encoder struct {
+	dep    *schemas.Deployment
+	hash   uint64
+	topics Topics
+	self   int
+}
+
+// outputs encodes everything in f. Records to inboxes and facts carry lists of items, bounded in
+// number and bytes; where a list is split says nothing to its reader, who counts items.
+func (c *encoder) outputs(f *machine.Effects) []Output {
+	var out []Output
+	for q, list := range f.Messages {
+		out = c.messages(out, q, f.FirstSeq[q], list, f.Catalog)
+	}
+	out = c.facts(out, f)
+	for i := range f.Tags {
+		t := &f.Tags[i]
+		out = append(out, Output{c.topics.Tags, schemas.PartitionOf(t.Key, c.dep.InboxPartitions), kafka.Record{
+			Key: []byte(t.Key), Value: t.Value,
+			Headers: []kafka.Header{{Key: "tag", Value: []byte(t.Tag)}, {Key: "change", Value: []byte(t.Kind)}}}})
+	}
+	for i := range f.Docs {
+		d := &f.Docs[i]
+		out = append(out, Output{c.topics.Profiles, schemas.PartitionOf(d.Key, c.dep.InboxPartitions), kafka.Record{
+			Key: []byte(d.Key), Value: d.Value,
+			Headers: []kafka.Header{{Key: "version", Value: strconv.AppendUint(nil, d.Version, 10)},
+				{Key: "epoch", Value: strconv.AppendInt(nil, int64(c.dep.Epoch), 10)}}}})
+	}
+	for i := range f.Dead {
+		out = append(out, c.dead(&f.Dead[i]))
+	}
+	return out
+}
+
+// messages appends the records of one channel.
+func (c *encoder) messages(out []Output, to int, seq uint64, list []wire.Message, catalog int64) []Output {
+	for len(list) > 0 {
+		n, size := 0, 0
+		for n < len(list) && n < schemas.ItemsPerRecord && (n == 0 || size+approx(&list[n]) <= schemas.BytesPerRecord) {
+			size += approx(&list[n])
+			n++
+		}
+		r := wire.InboxRecord{Deployment: c.hash, Source: wire.FromMachine, From: int32(c.self),
+			Catalog: catalog, Seq: seq, Messages: list[:n]}
+		e := wire.Encoder{B: make([]byte, 0, size+64)}
+		r.Encode(&e)
+		out = append(out, Output{c.topics.Inbox, to, kafka.Record{Value: e.B}})
+		list, seq = list[n:], seq+uint64(n)
+	}
+	return out
+}
+
+// approx is about how many bytes a message takes: enough to bound a record.
+func approx(m *wire.Message) int {
+	n := 48 + len(m.To) + len(m.From.ID) + len(m.Via) + len(m.Other) + len(m.Cause) + len(m.State) + 24*len(m.Counts)
+	if m.Event != nil {
+		n += eventBytes(m.Event)
+	}
+	return n
+}
+
+func eventBytes(ev *wire.Event) int {
+	n := 48 + len(ev.ID) + len(ev.Name) + len(ev.Channel)
+	for _, id := range ev.Identifiers {
+		n += 2 + len(id)
+	}
+	for i := range ev.Props {
+		n += 4 + len(ev.Props[i].Key) + len(ev.Props[i].Text)
+	}
+	return n
+}
+
+// facts appends the facts records of this machine, and its markers behind them.
+func (c *encoder) facts(out []Output, f *machine.Effects) []Output {
+	partition := c.self % c.dep.FactsPartitions
+	list, seq := f.Facts, f.FactsSeq
+	var e wire.Encoder
+	for len(list) > 0 {
+		e.B = e.B[:0]
+		n := 0
+		for n < len(list) && n < schemas.ItemsPerRecord*4 && len(e.B) < schemas.BytesPerRecord {
+			list[n].Encode(&e)
+			n++
+		}
+		out = append(out, Output{c.topics.Facts, partition, kafka.Record{Value: c.factsRecord(seq, n, e.B)}})
+		list, seq = list[n:], seq+uint64(n)
+	}
+	for range f.Markers {
+		out = append(out, Output{c.topics.Facts, partition, kafka.Record{Value: c.factsRecord(seq, 0, nil)}})
+	}
+	return out
+}
+
+// factsRecord is wire.FactsRecord.Encode for facts that are encoded already: a record is bounded by
+// bytes, so they have to be.
+func (c *encoder) factsRecord(seq uint64, n int, facts []byte) []byte {
+	e := wire.Encoder{B: make([]byte, 0, len(facts)+40)}
+	e.Byte(wire.Version)
+	e.Uint(c.hash)
+	e.Uint(uint64(c.self))
+	e.Uint(seq)
+	e.Uint(uint64(n))
+	e.B = append(e.B, facts...)
+	return e.B
+}
+
+// dead is the dead letter of an event that the machine has no identifier left for. The original bytes
+// are not here any more: it holds the normalised event, and the position names the original.
+func (c *encoder) dead(d *machine.Dead) Output {
+	at := d.Event.At
+	header := func(k string, v int64) kafka.Header {
+		return kafka.Header{Key: k, Value: strconv.AppendInt(nil, v, 10)}
+	}
+	var e wire.Encoder
+	d.Event.Encode(&e)
+	return Output{c.topics.Rejected, int(at.Partition), kafka.Record{
+		Key: strconv.AppendInt(nil, int64(at.Partition), 10), Value: e.B,
+		Headers: []kafka.Header{{Key: "reason", Value: []byte(d.Reason)}, {Key: "encoding", Value: []byte("portrait-event-1")},
+			{Key: "topic", Value: []byte(c.topics.Events)}, header("partition", int64(at.Partition)),
+			header("offset", at.Offset), header("index", int64(at.Index))}}}
+}

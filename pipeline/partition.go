@@ -1,0 +1,106 @@
+package pipeline
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"portrait/pipeline/kafka"
+	"portrait/profile"
+	"portrait/profile/machine"
+)
+
+// Partition is the step of one inbox partition: records in, outputs out, checkpoints when they may be
+// committed. It has no goroutine, clock or I/O; a driver runs it, and so does the simulator.
+//
+// Why no output is lost: a checkpoint is handed out only when every output caused before it is
+// acknowledged. What a crash leaves behind is an older checkpoint, from which the same records cause
+// the same outputs again.
+type Partition struct {
+	m      *machine.Machine
+	enc    encoder
+	batch  *machine.Effects
+	ticket int64         // of outputs since the last cut
+	owed   map[int64]int // outputs not acknowledged yet, by ticket; a key per cut in flight
+	cut    *pendingCut   // at most one: serialised, waits for its outputs or for the store
+	last   int64         // position of the last cut
+}
+
+type pendingCut struct {
+	checkpoint profile.Checkpoint
+	number     int64
+	ticket     int64
+	handed     bool
+}
+
+// Step applies records in order. Every output carries the ticket returned: when it is acknowledged,
+// Acked must hear of it. After an error the partition is done: the driver opens a new machine, or
+// stops loudly if the error says so.
+func (p *Partition) Step(records []kafka.Record) (out []Output, ticket int64, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("inbox %d near offset %d: panic while applying: %v\n%s", p.enc.self, p.m.Position(), r, debug.Stack())
+		}
+	}()
+	for i := range records {
+		if err := p.m.Apply(records[i].Offset, records[i].Value, p.batch); err != nil {
+			return nil, 0, err
+		}
+	}
+	out = p.enc.outputs(p.batch)
+	p.batch.Reset()
+	p.owed[p.ticket] += len(out)
+	return out, p.ticket, nil
+}
+
+// Acked says that n outputs of a ticket are acknowledged.
+func (p *Partition) Acked(ticket int64, n int) { p.owed[ticket] -= n }
+
+// Owed is how many outputs are not acknowledged yet.
+func (p *Partition) Owed() int {
+	sum := 0
+	for _, n := range p.owed {
+		sum += n
+	}
+	return sum
+}
+
+// Cut serialises what changed since the last cut, unless one is on its way or nothing was applied.
+func (p *Partition) Cut() {
+	if p.cut != nil || p.m.Position() == p.last {
+		return
+	}
+	checkpoint, number := p.m.Cut()
+	p.cut = &pendingCut{checkpoint: checkpoint, number: number, ticket: p.ticket}
+	p.last = checkpoint.Position
+	p.ticket++
+}
+
+// Checkpoint returns the checkpoint that may be committed now, once; nil if there is none.
+//
+// Invariant: checkpoint position ≤ acknowledged outputs. A transition can be repeated, never lost.
+func (p *Partition) Checkpoint() *profile.Checkpoint {
+	if p.cut == nil || p.cut.handed || p.owed[p.cut.ticket] > 0 {
+		return nil
+	}
+	p.cut.handed = true
+	return &p.cut.checkpoint
+}
+
+// Committed says that the store has the checkpoint handed out last.
+func (p *Partition) Committed() {
+	delete(p.owed, p.cut.ticket)
+	p.m.Committed(p.cut.number)
+	p.cut = nil
+}
+
+// Refused says that the store could not take the checkpoint now; it is handed out again.
+func (p *Partition) Refused() { p.cut.handed = false }
+
+// Machine is the partition's machine, for lookups and metrics between steps.
+func (p *Partition) Machine() *machine.Machine { return p.m }
+
+// NewPartition returns the step of an opened machine.
+func NewPartition(config machine.Config, topics Topics, m *machine.Machine) *Partition {
+	return &Partition{m: m, batch: machine.NewEffects(config.Deployment.InboxPartitions), owed: map[int64]int{},
+		last: m.Position(), enc: encoder{dep: config.Deployment, hash: config.Deployment.Hash(), topics: topics, self: config.Partition}}
+}

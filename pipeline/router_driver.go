@@ -1,0 +1,229 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"portrait/pipeline/kafka"
+	"portrait/pipeline/normalize"
+	"portrait/pipeline/router"
+	"portrait/schemas"
+	"portrait/schemas/wire"
+)
+
+// RouterStatus is what an events partition's driver tells metrics and readiness.
+type RouterStatus struct {
+	Partition      int
+	Position, High int64
+	Counts         router.Counts // since the start of this process
+	RouteSeconds   float64
+}
+
+// routers runs the routers of this process: one per events partition it owns, and one ticker for all.
+type routers struct {
+	node   *Node
+	mu     sync.Mutex // guards ticker, and that a tick is queued behind what it speaks of
+	ticker *router.Ticker
+	guard  router.ClockGuard
+	status []atomic.Pointer[RouterStatus]
+	start  time.Time // of the monotonic clock
+}
+
+func newRouters(n *Node) *routers {
+	return &routers{node: n, ticker: router.NewTicker(n.dep), start: time.Now(),
+		status: make([]atomic.Pointer[RouterStatus], n.dep.EventsPartitions)}
+}
+
+// mono is the monotonic clock in ms.
+func (r *routers) mono() int64 { return time.Since(r.start).Milliseconds() }
+
+// run owns the assigned events partitions until ctx ends or one of them fails.
+func (r *routers) run(ctx context.Context, assigned []int) error {
+	tasks := []func(context.Context) error{r.tick}
+	r.mu.Lock()
+	for _, p := range assigned {
+		r.ticker.Assign(int32(p))
+	}
+	r.mu.Unlock()
+	for _, p := range assigned {
+		tasks = append(tasks, func(ctx context.Context) error { return r.partition(ctx, p) })
+	}
+	err := together(ctx, tasks)
+	r.mu.Lock()
+	for _, p := range assigned {
+		r.ticker.Revoke(int32(p))
+	}
+	r.mu.Unlock()
+	return err
+}
+
+// tick queues the ticks that are due.
+func (r *routers) tick(ctx context.Context) error {
+	for sleep(ctx, 50*time.Millisecond) {
+		if err := r.tickOnce(ctx); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (r *routers) tickOnce(ctx context.Context) error {
+	r.mu.Lock()
+	due := r.ticker.Due(r.mono(), r.guard.Suspect(time.Now().UnixMilli(), r.mono()))
+	r.mu.Unlock()
+	for i := range due {
+		if err := r.node.produceInbox(ctx, &due[i], nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// partition routes one events partition. It keeps nothing: it begins at the committed offset, which
+// never runs ahead of acknowledgements; what is sent twice after a crash has the same numbers.
+func (r *routers) partition(ctx context.Context, p int) error {
+	at, err := r.node.routerGroup.Committed(ctx, p)
+	if err != nil {
+		return fmt.Errorf("events %d: committed offset: %w", p, err)
+	}
+	norm, err := normalize.New(r.node.dep, r.node.keys)
+	if err != nil {
+		return err
+	}
+	step := router.New(r.node.dep, norm, r.node.topics.Events, int32(p))
+	f := kafka.NewFetcher(r.node.client, r.node.topics.Events, p, max(at, 0))
+	commits := &commitQueue{commit: func(offset int64) { r.node.routerGroup.Commit(p, offset) }}
+	status := RouterStatus{Partition: p, Position: max(at, 0), Counts: router.Counts{Rejected: map[schemas.Reason]int{}}}
+	for {
+		before := time.Now().UnixMilli()
+		b, err := f.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if b.Err != nil {
+			r.node.trouble("events fetch", b.Err)
+			if !sleep(ctx, 100*time.Millisecond) {
+				return ctx.Err()
+			}
+			continue
+		}
+		start := time.Now()
+		if err := r.handle(ctx, step, p, b, commits, &status); err != nil {
+			return err
+		}
+		if b.Next >= b.High {
+			r.mu.Lock()
+			r.ticker.ReachedEnd(int32(p), before)
+			r.mu.Unlock()
+		}
+		status.Position, status.High = b.Next, b.High
+		status.RouteSeconds += time.Since(start).Seconds()
+		snapshot := status
+		r.status[p].Store(&snapshot)
+	}
+}
+
+// handle routes one fetch and queues what comes of it.
+func (r *routers) handle(ctx context.Context, step *router.Router, p int, b kafka.Batch, commits *commitQueue, status *RouterStatus) error {
+	if len(b.Records) == 0 {
+		return nil
+	}
+	fetch := router.Fetch{Now: time.Now().UnixMilli(), Records: make([]router.Record, len(b.Records))}
+	for i := range b.Records {
+		fetch.Records[i] = router.Record{Offset: b.Records[i].Offset, Time: b.Records[i].Time, Value: b.Records[i].Value}
+	}
+	out := step.Route(fetch)
+	addCounts(&status.Counts, &out.Counts)
+	ack := commits.open(out.Next, len(out.Inbox)+len(out.Rejected))
+	for i := range out.Inbox {
+		if err := r.node.produceInbox(ctx, &out.Inbox[i], ack); err != nil {
+			return err
+		}
+		r.mu.Lock()
+		r.ticker.Sent(out.Inbox[i].Partition, int32(p), out.Inbox[i].Stamp(), r.mono())
+		r.mu.Unlock()
+	}
+	for i := range out.Rejected {
+		d := &out.Rejected[i]
+		rec := kafka.Record{Key: d.Key(), Value: d.Value}
+		for _, h := range d.Headers(r.node.topics.Events) {
+			rec.Headers = append(rec.Headers, kafka.Header{Key: h.Key, Value: h.Value})
+		}
+		if err := r.node.producer.Send(ctx, r.node.topics.Rejected, p, rec, ack); err != nil {
+			return fmt.Errorf("events %d: dead letter: %w", p, err)
+		}
+	}
+	r.mu.Lock()
+	r.ticker.Read(int32(p), out.Stamp)
+	r.mu.Unlock()
+	return nil
+}
+
+// produceInbox queues a record for an inbox partition.
+func (n *Node) produceInbox(ctx context.Context, in *router.Inbox, ack func()) error {
+	e := wire.Encoder{B: make([]byte, 0, 1024)}
+	in.Record.Encode(&e)
+	if err := n.producer.Send(ctx, n.topics.Inbox, in.Partition, kafka.Record{Value: e.B}, ack); err != nil {
+		return fmt.Errorf("inbox %d: produce: %w", in.Partition, err)
+	}
+	return nil
+}
+
+func addCounts(sum, c *router.Counts) {
+	sum.Records += c.Records
+	sum.Events += c.Events
+	sum.EventClamped += c.EventClamped
+	sum.KafkaClamped += c.KafkaClamped
+	if len(c.Rejected) > 0 {
+		next := make(map[schemas.Reason]int, len(sum.Rejected)+1) // snapshots share the old one
+		for k, v := range sum.Rejected {
+			next[k] = v
+		}
+		for k, v := range c.Rejected {
+			next[k] += v
+		}
+		sum.Rejected = next
+	}
+}
+
+// commitQueue commits the offset behind a fetch when it and all fetches before it are acknowledged:
+// committing out of order would acknowledge gaps.
+type commitQueue struct {
+	mu      sync.Mutex
+	waiting []*openFetch // oldest first
+	commit  func(offset int64)
+}
+
+type openFetch struct {
+	next int64
+	owed int
+}
+
+// open notes a fetch that caused so many records, and returns the function to call for each ack.
+func (q *commitQueue) open(next int64, owed int) func() {
+	f := &openFetch{next: next, owed: owed}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, f)
+	q.settle()
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		f.owed--
+		q.settle()
+	}
+}
+
+func (q *commitQueue) settle() {
+	next := int64(-1)
+	for len(q.waiting) > 0 && q.waiting[0].owed == 0 {
+		next = q.waiting[0].next
+		q.waiting = q.waiting[1:]
+	}
+	if next >= 0 {
+		q.commit(next)
+	}
+}
