@@ -20,6 +20,16 @@ func compileText(t testing.TB, yaml string) (*Catalog, error) {
 	return Compile(spec, 7, &dep)
 }
 
+// compileRule compiles example with one boolean tag.
+func compileRule(rule string) (*Catalog, error) {
+	spec, err := schemas.ParseCatalog([]byte(example + "  t: {when: \"" + rule + "\"}\n"))
+	if err != nil {
+		return nil, err
+	}
+	dep := schemas.DefaultDeployment()
+	return Compile(spec, 1, &dep)
+}
+
 // mustCompile fails the test if the catalogue is refused.
 func mustCompile(t testing.TB, yaml string) *Catalog {
 	t.Helper()
