@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"strconv"
 	"strings"
 
 	"portrait/schemas"
@@ -35,6 +36,27 @@ func (r Repair) String() string {
 
 // Repairs counts repairs by rule.
 type Repairs [NumRepairs]int
+
+// Add adds other's counts.
+func (r *Repairs) Add(other *Repairs) {
+	for i, n := range other {
+		r[i] += n
+	}
+}
+
+// String lists what happened, " (junk_identifier 2, invalid_phone 1)", or "" if nothing did.
+func (r *Repairs) String() string {
+	var list []string
+	for i, n := range r {
+		if n > 0 {
+			list = append(list, Repair(i).String()+" "+strconv.Itoa(n))
+		}
+	}
+	if list == nil {
+		return ""
+	}
+	return " (" + strings.Join(list, ", ") + ")"
+}
 
 // MaxIdentifierBytes bounds a normalised value: it is a key in the state, in ClickHouse and in every
 // message, and no platform's id is longer.

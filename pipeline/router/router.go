@@ -139,9 +139,10 @@ func (r *Router) item(offset, kafka int64, it schemas.Item) {
 		return
 	}
 	ev := &wire.Event{At: at}
-	r.norm.Event(it.Event, ev, &r.out.Counts.Repairs)
+	var repairs normalize.Repairs
+	r.norm.Event(it.Event, ev, &repairs)
 	if len(ev.Identifiers) == 0 {
-		r.reject(at, kafka, it.Raw, &schemas.Rejection{Reason: schemas.ReasonNoIdentifier, Detail: "identifiers: none is usable"})
+		r.reject(at, kafka, it.Raw, &schemas.Rejection{Reason: schemas.ReasonNoIdentifier, Detail: "identifiers: none is usable" + repairs.String()})
 		return
 	}
 	if ev.ID == "" {
@@ -165,6 +166,7 @@ func (r *Router) item(offset, kafka int64, it schemas.Item) {
 		return
 	}
 	r.out.Counts.Events++
+	r.out.Counts.Repairs.Add(&repairs) // of a rejected event nothing was repaired
 	r.add(schemas.PartitionOf(ev.Identifiers[0], r.dep.InboxPartitions), wire.Routed{Event: ev}, size, ev.Kafka)
 }
 
