@@ -34,44 +34,61 @@ type Config struct {
 type Broker struct {
 	cluster *kfake.Cluster
 	addr    string
+	lock    *os.File // nil in memory
 }
 
 // Start opens the data directory, or makes it, and listens. Only one process may use a directory.
 func Start(config Config) (*Broker, error) {
-	options := []kfake.Opt{kfake.ClusterID("portrait"), kfake.BrokerConfigs(brokerConfigs)}
-	port := config.Port
-	if config.Dir != "" {
-		if err := os.MkdirAll(filepath.Join(config.Dir, "log"), 0o700); err != nil {
-			return nil, fmt.Errorf("embedded broker: %w", err)
-		}
-		options = append(options, kfake.DataDir(filepath.Join(config.Dir, "log")))
-		if port == 0 {
-			port = rememberedPort(config.Dir)
-		}
+	if config.Dir == "" {
+		return start(config, kfake.Ports(config.Port))
 	}
-	cluster, err := kfake.NewCluster(append(options, kfake.Ports(port))...)
+	log := filepath.Join(config.Dir, "log")
+	if err := os.MkdirAll(log, 0o700); err != nil {
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
+	held, err := lock(config.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
+	port := config.Port
+	if port == 0 {
+		port = rememberedPort(config.Dir)
+	}
+	b, err := start(config, kfake.DataDir(log), kfake.Ports(port))
 	if err != nil && port != config.Port && isListenError(err) {
 		// Somebody took the remembered port meanwhile, and nobody asked for it.
-		cluster, err = kfake.NewCluster(append(options, kfake.Ports(config.Port))...)
+		b, err = start(config, kfake.DataDir(log), kfake.Ports(config.Port))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("embedded broker on port %d in %q: %w", port, config.Dir, err)
+		return nil, errors.Join(err, held.Close())
 	}
-	b := &Broker{cluster: cluster, addr: cluster.ListenAddrs()[0]}
-	if config.Dir != "" {
-		if err := rememberPort(config.Dir, b.addr); err != nil {
-			b.Close()
-			return nil, fmt.Errorf("embedded broker: %w", err)
-		}
+	b.lock = held
+	if err := rememberPort(config.Dir, b.addr); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
 	return b, nil
+}
+
+func start(config Config, options ...kfake.Opt) (*Broker, error) {
+	options = append(options, kfake.ClusterID("portrait"), kfake.BrokerConfigs(brokerConfigs))
+	cluster, err := kfake.NewCluster(options...)
+	if err != nil {
+		return nil, fmt.Errorf("embedded broker (directory %q, port %d): %w", config.Dir, config.Port, err)
+	}
+	return &Broker{cluster: cluster, addr: cluster.ListenAddrs()[0]}, nil
 }
 
 // Addr returns host:port.
 func (b *Broker) Addr() string { return b.addr }
 
 // Close syncs the data and ends all connections.
-func (b *Broker) Close() { b.cluster.Close() }
+func (b *Broker) Close() {
+	b.cluster.Close()
+	if b.lock != nil {
+		_ = b.lock.Close() // lets the next process in; there is nothing in it to lose
+	}
+}
 
 func isListenError(err error) bool {
 	var op *net.OpError
