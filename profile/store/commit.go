@@ -10,9 +10,10 @@ import (
 
 // Commit makes c the newest checkpoint: all of it or, if it fails, nothing. It is refused with
 // ErrStale if the handle was superseded or c's position does not grow, with ErrDiskFull below the
-// free-space mark, with ErrTooLarge beyond MaxKey or MaxValue; then nothing happened and the handle
-// stays good (unless superseded). After any other error only Acquire can tell which checkpoint is on disk,
-// so the handle is refused from then on. It returns when c is synced, and keeps nothing of it.
+// free-space mark, with ErrTooLarge beyond MaxKey or MaxValue; then nothing happened and it may be
+// tried again (unless superseded). When a write fails half-way, also for want of space, only Acquire can
+// tell which checkpoint is on disk, so every later call on the handle says ErrStale. Commit returns when
+// c is synced, and keeps nothing of it.
 func (p *Partition) Commit(c *profile.Checkpoint) error {
 	p.db.mu.Lock()
 	defer p.db.mu.Unlock()

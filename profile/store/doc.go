@@ -17,8 +17,9 @@
 //	p n  s  part u32  key  staged change: '=' value, or '-'
 //	ffffffff 0  D          the deployment record's hash
 //
-// Every value ends with a CRC-32C over its key and itself. Badger's own block checksums are not used:
-// an iterator, and with it compaction, takes a block that fails them for the end of the table.
+// Every value ends with a CRC-32C over its key and itself, checked at each read. Badger's own block
+// checksums are checked by us, once, when the store is opened: in its reads and compactions a block that
+// fails them counts as the end of its table, so that keys would be absent without an error.
 //
 // Invariants.
 //
@@ -36,7 +37,8 @@
 //   - No write begins below the free-space mark: a full disk is SIGBUS on Badger's mapped files, which
 //     no process survives.
 //
-// Not detected: damage inside the newest, not yet flushed log (a file *.mem). Badger cuts such a log
-// at the first bad record, and the partition goes on from an older checkpoint, if the damage is in the
-// last log file; in one before, changes between are lost. Disks that do this need a check below us.
+// Not detected: damage to a table's keys while the process runs; and damage inside the newest, not yet
+// flushed logs (files *.mem). Badger cuts such a log at the first bad record: in the last log the
+// partition goes on from an older checkpoint; in one before it, changes between are lost. Disks that do
+// this need a check below us.
 package store

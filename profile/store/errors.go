@@ -7,8 +7,8 @@ var (
 	// ErrStale: the handle was superseded by a later Acquire, or the position does not grow. The
 	// holder stops; nothing was written.
 	ErrStale = errors.New("stale")
-	// ErrDiskFull: less than the configured number of bytes is free. Nothing was written by the
-	// refused commit; it may be tried again.
+	// ErrDiskFull: less than the configured number of bytes is free. The commit may be tried again;
+	// if that says ErrStale, space ran out half-way, and the partition must be acquired again.
 	ErrDiskFull = errors.New("disk nearly full")
 	// ErrCorrupt: the directory, or a value in it, is damaged.
 	ErrCorrupt = errors.New("store is damaged")

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,14 +11,16 @@ import (
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/fb"
 	"github.com/dgraph-io/badger/v4/pb"
 	"github.com/dgraph-io/badger/v4/table"
 	"github.com/dgraph-io/badger/v4/y"
 	"google.golang.org/protobuf/proto"
 )
 
-// inspect reads the manifest and the index of each table before Badger does: Badger ends the process
-// over a table cut short, and goes on without one whose index fails its checksum.
+// inspect reads the manifest and all tables before Badger does. Badger ends the process over a table cut
+// short, goes on without a table whose index fails its checksum, and takes a block that it cannot read
+// for the end of the table, so that keys are silently absent. The price is one pass over the store.
 func inspect(dir string, settings badger.Options) error {
 	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -30,8 +33,9 @@ func inspect(dir string, settings badger.Options) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("manifest: %w", classify(err))
 	}
+	var contents bytes.Buffer // reused: a table is at most about a memtable
 	for id := range manifest.Tables {
-		if err := inspectTable(table.NewFilename(id, dir)); err != nil {
+		if err := inspectTable(table.NewFilename(id, dir), &contents); err != nil {
 			return fmt.Errorf("table %d: %w: %w; %s", id, err, ErrCorrupt, remedy)
 		}
 	}
@@ -52,51 +56,72 @@ func inspectFresh(dir string) error {
 	return nil
 }
 
-// inspectTable checks the end of a table: blocks | index | length u32 | checksum | length u32.
-func inspectTable(name string) error {
+// inspectTable checks a table: blocks | index | length u32 | checksum | length u32.
+func inspectTable(name string, contents *bytes.Buffer) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // only read from
-	info, err := f.Stat()
-	if err != nil {
+	contents.Reset()
+	_, err = contents.ReadFrom(f)
+	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	at := info.Size()
-	checksum, at, err := readBefore(f, at)
+	rest, checksum, err := cut(contents.Bytes())
 	if err != nil {
 		return fmt.Errorf("checksum: %w", err)
 	}
-	index, _, err := readBefore(f, at)
+	rest, index, err := cut(rest)
 	if err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
+	if len(index) == 0 { // the checksum of nothing is zero: a file of zeros would pass
+		return errors.New("no index")
+	}
+	if err := verify(index, checksum); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	blocks := fb.GetRootAsTableIndex(index, 0)
+	for i := range blocks.OffsetsLength() {
+		var at fb.BlockOffset
+		if !blocks.Offsets(&at, i) || int(at.Offset())+int(at.Len()) > len(rest) {
+			return fmt.Errorf("block %d lies outside", i)
+		}
+		if err := inspectBlock(rest[at.Offset():][:at.Len()]); err != nil {
+			return fmt.Errorf("block %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// inspectBlock checks a block: entries, their offsets and their count | checksum | length u32.
+func inspectBlock(block []byte) error {
+	data, checksum, err := cut(block)
+	if err != nil {
+		return fmt.Errorf("checksum: %w", err)
+	}
+	return verify(data, checksum)
+}
+
+func verify(data, checksum []byte) error {
 	expected := new(pb.Checksum)
 	if err := proto.Unmarshal(checksum, expected); err != nil {
 		return fmt.Errorf("checksum: %w", err)
 	}
-	return y.VerifyChecksum(index, expected)
+	return y.VerifyChecksum(data, expected)
 }
 
-// readBefore reads what ends at offset at: data and its length. It returns where the data begins.
-func readBefore(f *os.File, at int64) (data []byte, begin int64, err error) {
-	var length [4]byte
-	if at < 4 {
-		return nil, 0, fmt.Errorf("file cut short: %d bytes", at)
+// cut takes data and its length u32 from the end of b.
+func cut(b []byte) (rest, data []byte, err error) {
+	at := len(b) - 4
+	if at < 0 {
+		return nil, nil, fmt.Errorf("cut short at %d bytes", len(b))
 	}
-	if _, err := f.ReadAt(length[:], at-4); err != nil {
-		return nil, 0, err
+	n := int(binary.BigEndian.Uint32(b[at:]))
+	if n > at {
+		return nil, nil, fmt.Errorf("length of %d in %d bytes", n, at)
 	}
-	n := int64(binary.BigEndian.Uint32(length[:]))
-	if n > at-4 {
-		return nil, 0, fmt.Errorf("length of %d in a file of %d bytes", n, at)
-	}
-	data = make([]byte, n)
-	if _, err := f.ReadAt(data, at-4-n); err != nil {
-		return nil, 0, err
-	}
-	return data, at - 4 - n, nil
+	return b[:at-n], b[at-n : at], nil
 }
 
 // classify tells damage from what the operating system refuses and from a directory of another layout.
