@@ -3,11 +3,14 @@ package clickhouse
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 func TestMain(m *testing.M) {
@@ -36,7 +39,7 @@ func startTestEngine(t *testing.T, dir string) *Engine {
 	return e
 }
 
-func connect(t *testing.T, e *Engine, user string) ch.Conn {
+func connect(t *testing.T, e *Engine, user string) driver.Conn {
 	t.Helper()
 	conn, err := ch.Open(&ch.Options{Addr: []string{e.Addr()}, Auth: ch.Auth{Username: user}})
 	if err != nil {
@@ -50,7 +53,7 @@ func connect(t *testing.T, e *Engine, user string) ch.Conn {
 	return conn
 }
 
-func mustExec(t *testing.T, conn ch.Conn, query string) {
+func mustExec(t *testing.T, conn driver.Conn, query string) {
 	t.Helper()
 	if err := conn.Exec(t.Context(), query); err != nil {
 		t.Fatalf("%s: %v", query, err)
@@ -58,7 +61,7 @@ func mustExec(t *testing.T, conn ch.Conn, query string) {
 }
 
 // ask returns the single value of a query as text.
-func ask(t *testing.T, conn ch.Conn, query string) string {
+func ask(t *testing.T, conn driver.Conn, query string) string {
 	t.Helper()
 	var s string
 	if err := conn.QueryRow(t.Context(), "SELECT toString(("+query+"))").Scan(&s); err != nil {
@@ -106,4 +109,17 @@ func TestEngineReaderMayOnlyRead(t *testing.T) {
 			t.Errorf("the reader may run %q", query)
 		}
 	}
+}
+
+func portOf(t *testing.T, addr string) int {
+	t.Helper()
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

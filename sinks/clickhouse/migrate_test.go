@@ -15,7 +15,12 @@ func startDatabase(t *testing.T) (*Engine, driver.Conn) {
 	if err := Migrate(t.Context(), e.DSN()); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := Connect(e.DSN())
+	return e, connectDatabase(t, e.DSN())
+}
+
+func connectDatabase(t *testing.T, dsn string) driver.Conn {
+	t.Helper()
+	conn, err := Connect(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +29,7 @@ func startDatabase(t *testing.T) (*Engine, driver.Conn) {
 			t.Logf("close connection: %v", err)
 		}
 	})
-	return e, conn
+	return conn
 }
 
 func TestMigrateTwiceIsOnce(t *testing.T) {

@@ -1,0 +1,307 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// smallRule makes many blocks out of a short log.
+var smallRule = Rule{Rows: 12, Bytes: 1 << 20}
+
+func testConfig(epoch int) Config {
+	c := DefaultConfig(testDeployment(epoch))
+	c.Rule, c.RetryMin, c.RetryMax = smallRule, time.Millisecond, 20*time.Millisecond
+	return c
+}
+
+// runToEnd stores a whole log.
+func runToEnd(t *testing.T, conn driver.Conn, c Config, w *writer) {
+	t.Helper()
+	s, err := New(conn, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(t.Context(), 0, &memoryLog{records: w.records}); !errors.Is(err, errLogEnd) {
+		t.Fatal(err)
+	}
+}
+
+func TestSinkStoresEverythingOnce(t *testing.T) {
+	_, conn := startDatabase(t)
+	c := testConfig(1)
+	c.Trouble = func(err error) { t.Errorf("trouble: %v", err) }
+	w := mixedLog(c.Deployment, 120)
+	runToEnd(t, conn, c, w)
+	checkStored(t, conn, 1, w)
+	runToEnd(t, conn, c, w) // resumes behind the last whole block
+	checkStored(t, conn, 1, w)
+}
+
+// boxed stands between the sink and the server and counts what the sink asks for. At the chosen
+// operation the process dies: before the server hears of it, or after, with the answer lost.
+type boxed struct {
+	driver.Conn
+	operations int
+	dieAt      int
+	after      bool
+	die        func()
+}
+
+var errDied = errors.New("the process died here")
+
+func (b *boxed) step(after bool) error {
+	if b.operations == b.dieAt && after == b.after {
+		b.die()
+		return errDied
+	}
+	return nil
+}
+
+func (b *boxed) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
+	b.operations++
+	if err := b.step(false); err != nil {
+		return nil, err
+	}
+	return b.Conn.Query(ctx, query, args...)
+}
+
+func (b *boxed) PrepareBatch(ctx context.Context, query string, opts ...driver.PrepareBatchOption) (driver.Batch, error) {
+	batch, err := b.Conn.PrepareBatch(ctx, query, opts...)
+	return &boxedBatch{batch, b}, err
+}
+
+type boxedBatch struct {
+	driver.Batch
+	box *boxed
+}
+
+func (b *boxedBatch) Send() error {
+	b.box.operations++
+	if err := b.box.step(false); err != nil {
+		return err
+	}
+	if err := b.Batch.Send(); err != nil {
+		return err
+	}
+	return b.box.step(true)
+}
+
+func TestSinkRestartedAtEveryPoint(t *testing.T) {
+	_, conn := startDatabase(t)
+	count := &boxed{Conn: conn, dieAt: -1}
+	c := testConfig(1)
+	runToEnd(t, count, c, mixedLog(c.Deployment, 16))
+	epoch := 1
+	for dieAt := 1; dieAt <= count.operations; dieAt++ {
+		for _, after := range []bool{false, true} {
+			epoch++
+			c := testConfig(epoch)
+			w := mixedLog(c.Deployment, 16)
+			ctx, cancel := context.WithCancel(t.Context())
+			s, err := New(&boxed{Conn: conn, dieAt: dieAt, after: after, die: cancel}, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = s.Run(ctx, 0, &memoryLog{records: w.records})
+			if !errors.Is(err, context.Canceled) && !errors.Is(err, errLogEnd) { // a query has no "after"
+				t.Fatal(err)
+			}
+			cancel()
+			runToEnd(t, conn, c, w)
+			checkStored(t, conn, epoch, w)
+			if t.Failed() {
+				t.Fatalf("the process died at operation %d, after it: %v", dieAt, after)
+			}
+		}
+	}
+}
+
+func TestSinkRepeatsWhenAnAnswerIsLost(t *testing.T) {
+	_, conn := startDatabase(t)
+	lost := &boxed{Conn: conn, after: true, die: func() {}}
+	for operation := 2; operation < 30; operation += 3 {
+		c := testConfig(operation)
+		w := mixedLog(c.Deployment, 16)
+		lost.operations, lost.dieAt = 0, operation
+		runToEnd(t, lost, c, w)
+		checkStored(t, conn, operation, w)
+	}
+}
+
+func TestRepeatedBlocksStaySingle(t *testing.T) {
+	_, conn := startDatabase(t)
+	c := testConfig(1)
+	w := mixedLog(c.Deployment, 60)
+	s, err := New(conn, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := NewSteps(c.Deployment, 0, Position{Rule: smallRule}, smallRule)
+	for _, r := range w.records {
+		blocks, err := steps.Add(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range blocks {
+			for range 3 { // without the look at sink_positions: only the token protects
+				for table := range b.tables {
+					if len(b.tables[table]) == 0 {
+						continue
+					}
+					if err := s.server.insertTable(t.Context(), b, table); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := s.server.insertPosition(t.Context(), 0, b.Token, b.After); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	checkStored(t, conn, 1, w)
+}
+
+func TestEngineKilledInMidBlock(t *testing.T) {
+	dir := t.TempDir()
+	first := startTestEngine(t, dir)
+	if err := Migrate(t.Context(), first.DSN()); err != nil {
+		t.Fatal(err)
+	}
+	conn := connectDatabase(t, first.DSN())
+	tcp, http := portOf(t, first.Addr()), portOf(t, first.HTTPAddr())
+	engine := first
+	kill := &boxed{Conn: conn, dieAt: 25, after: true}
+	kill.die = func() {
+		if err := engine.Kill(); err != nil {
+			t.Error(err)
+		}
+		<-engine.Done()
+	}
+	c := testConfig(1)
+	var restarts int
+	c.Trouble = func(error) { // the operator, who restarts it on the same ports
+		select {
+		case <-engine.Done():
+		default:
+			return
+		}
+		restarts++
+		next, err := StartEngine(t.Context(), EngineConfig{Dir: dir, TCPPort: tcp, HTTPPort: http})
+		if err != nil {
+			t.Fatal(err)
+		}
+		engine = next
+		kill.dieAt += 40
+	}
+	w := mixedLog(c.Deployment, 120)
+	runToEnd(t, kill, c, w)
+	checkStored(t, conn, 1, w)
+	if restarts < 3 {
+		t.Errorf("the engine was killed %d times, want at least 3", restarts)
+	}
+	if err := engine.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSinkGivesWayToAnotherSink(t *testing.T) {
+	_, conn := startDatabase(t)
+	c := testConfig(1)
+	w := mixedLog(c.Deployment, 120)
+	// The second sink runs, by another rule, while the first has read a part of the log.
+	other := c
+	other.Rule = Rule{Rows: 31, Bytes: 1 << 20}
+	var blocks int
+	c.Stored = func(Stored) {
+		if blocks++; blocks == 4 {
+			runToEnd(t, conn, other, w)
+		}
+	}
+	runToEnd(t, conn, c, w)
+	checkStored(t, conn, 1, w)
+	if blocks > 5 {
+		t.Errorf("the first sink stored %d blocks, though the second was ahead since the fourth", blocks)
+	}
+}
+
+func TestSinkStopsWhenClickHouseWentBack(t *testing.T) {
+	_, conn := startDatabase(t)
+	c := testConfig(1)
+	w := mixedLog(c.Deployment, 120)
+	var blocks int
+	c.Stored = func(Stored) {
+		if blocks++; blocks == 4 {
+			mustExec(t, conn, "TRUNCATE TABLE sink_positions")
+		}
+	}
+	s, err := New(conn, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(t.Context(), 0, &memoryLog{records: w.records}); !errors.Is(err, ErrWentBack) {
+		t.Fatalf("error %v, want %v", err, ErrWentBack)
+	}
+}
+
+func TestSinkKeepsValues(t *testing.T) {
+	_, conn := startDatabase(t)
+	c := testConfig(1)
+	w := newWriter(c.Deployment)
+	event := eventFact(65536, 4, 9, "paid", begin)
+	event.Event.At.Partition, event.Event.At.Index = 2, 1
+	event.Event.Props[0].Text = "123456789012.000001"
+	random := int64(0)
+	w.add(3, begin+70, event, mixedFact(2, 5, &random, 9, begin), mixedFact(3, 6, &random, 9, begin))
+	w.add(3, begin+2000)
+	w.add(3, begin+4000)
+	runToEnd(t, conn, c, w)
+	for _, x := range []struct{ name, query, want string }{
+		{"event", `SELECT (profile_id = toUUID('70657273-6f6e-2d30-3030-303030303030'), event_id, event, time, channel, identifiers,
+			events_partition, events_offset, events_index, kafka_time, decided_at, catalog, source, version, log_time) FROM events`,
+			`(0,'e4','paid','2026-03-01 12:00:00.000','app',['customer_id:c9','device_id:d1'],2,4,1,'2026-03-01 12:00:00.005','2026-03-01 12:00:00.000',3,3,65536,'2026-03-01 12:00:00.070')`},
+		{"amount", "SELECT amount FROM events", "123456789012.000001"},
+		{"properties", "SELECT properties FROM events", `{"amount":123456789012.000001,"city":"上\"海\n"}`},
+		{"properties are JSON", "SELECT JSONExtractString(properties, 'city') FROM events", "上\"海\n"},
+		{"tag", "SELECT (tag, change, value, previous, previous_version, id, catalog, cause_kind, cause_event_id, winner = toUUID('00000000-0000-0000-0000-000000000000'), inputs) FROM tag_changes",
+			`('big_spender','entered','true','false',0,'t5','shop@3','event','',1,'{"paid_90d":12.5}')`},
+		{"profile", "SELECT (events, identifiers, tags, features, first_seen, last_seen, as_of) FROM profiles_now",
+			`(7,['customer_id:c1'],'{"a":"x","b":true}','{"orders":3}','2026-03-01 12:00:00.000','2026-03-01 12:00:00.000','2026-03-01 12:00:00.000')`},
+		{"aggregate", "SELECT (minute, event, channel, sum(events), sum(amount), uniqMerge(profiles)) FROM events_per_minute GROUP BY minute, event, channel",
+			"('2026-03-01 12:00:00','paid','app',1,123456789012.000001,1)"},
+		{"position", "SELECT (next_offset, rule_rows, sources, marks, partitions, items, last_offsets) FROM sink_positions FINAL", "(2,12,[3],[3],[2],[1],[4])"},
+		{"freshness", "SELECT (source, decided_at, log_time, seconds_behind > 0, events_last_minute) FROM freshness", "(3,'2026-03-01 12:00:00.000','2026-03-01 12:00:02.000',1,0)"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			if got := ask(t, conn, x.query); got != x.want {
+				t.Errorf("got  %s\nwant %s", got, x.want)
+			}
+		})
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	for _, x := range []struct {
+		name   string
+		change func(*Config)
+		want   string
+	}{
+		{"no deployment", func(c *Config) { c.Deployment = nil }, "no deployment record"},
+		{"no timeout", func(c *Config) { c.Timeout = 0 }, "want positive ones"},
+		{"pauses", func(c *Config) { c.RetryMax = 0 }, "want positive ones"},
+		{"rows", func(c *Config) { c.Rule.Rows = 0 }, "want 1 to 1,000,000 rows"},
+		{"bytes", func(c *Config) { c.Rule.Bytes = 2 << 30 }, "1 byte to 1 GiB"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			c := testConfig(1)
+			x.change(&c)
+			if _, err := New(nil, c); err == nil || !strings.Contains(err.Error(), x.want) {
+				t.Errorf("error %v, want one with %q", err, x.want)
+			}
+		})
+	}
+}
