@@ -15,7 +15,7 @@ type Config struct {
 	Rate     int           // records per second, duplicates and rejected ones included
 	Duration time.Duration // Rate × Duration records are planned
 	Start    time.Time     // when the first record is due
-	People   int           // 0: one per 40 records, between Rate/2 and Rate×1.5: memory is bounded by it
+	People   int           // 0: one per 12 records, at most Rate×1.5; memory is bounded by it
 }
 
 // maxRecords keeps sequence numbers in nine digits.
@@ -71,7 +71,7 @@ func New(c Config) (*Generator, error) {
 	records := int(float64(c.Rate) * c.Duration.Seconds())
 	people := c.People
 	if people == 0 {
-		people = max(Minimum, c.Rate/2, min(records/40, c.Rate*3/2))
+		people = max(Minimum, min(records/12, c.Rate*3/2))
 	}
 	number := c.Run
 	if number == 0 {
@@ -143,11 +143,12 @@ func (g *Generator) next(at int64) ledger.Event {
 	if len(g.due) > 0 && g.due[0].at <= at {
 		return g.step(g.due.pop().person, at)
 	}
-	if p, ok := g.nextArrival(); ok && (arrival(p, len(g.people), g.duration) <= at || len(g.browsers) == 0) {
+	browser, rested := g.rested(at)
+	if p, ok := g.nextArrival(); ok && (arrival(p, len(g.people), g.duration) <= at || !rested) {
 		g.arrived = p + 1
 		return g.arrive(p, at)
 	}
-	return g.browse(at)
+	return g.browse(browser, at)
 }
 
 func (g *Generator) retry() ledger.Event {

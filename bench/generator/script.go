@@ -20,7 +20,7 @@ const (
 	handover  = 8 * time.Second // from the owner's login on a shared tablet to its first guest
 )
 
-// Archetypes: how somebody becomes known. The last of those that share a tablet are first in this list.
+// Archetypes: how somebody becomes known. Those that share a tablet come first.
 const (
 	tabletOwner = iota
 	tabletGuest
@@ -90,7 +90,7 @@ var scripts = [archetypes][]step{
 	},
 	wecomFriend: {
 		{ledger.PageViewed, ledger.WeCom, 0, 0},
-		{ledger.ProductViewed, ledger.WeCom | ledger.Anon1, 500 * time.Millisecond, 1500 * time.Millisecond},
+		{ledger.ProductViewed, ledger.WeCom | ledger.Anon1, quiet, unhurried},
 		{ledger.SignedIn, ledger.Union | ledger.WeCom, quiet, unhurried},
 		{ledger.SignedIn, ledger.Union | ledger.OpenID1 | ledger.Device1, quiet, unhurried},
 		{ledger.SignedIn, ledger.Union | ledger.Phone1, quiet, unhurried},

@@ -102,6 +102,10 @@ func (g *Generator) inviteGuests(owner int32, at int64) {
 	}
 }
 
+// closing is how long before the end nobody fills a cart any more. Otherwise the end itself would abandon every cart
+// of the last seconds, all around the instant at which the checker compares.
+const closing = 6 * time.Second
+
 // shop plays one step of a visit: look, fill the cart, pay or not, do something else, stay or go.
 func (g *Generator) shop(n int32, p *person, at int64) ledger.Event {
 	dice := g.random.IntN(100)
@@ -115,6 +119,10 @@ func (g *Generator) shop(n int32, p *person, at int64) ledger.Event {
 		}
 		return g.event(n, p, ledger.ProductViewed, at)
 	case filling:
+		if at+int64(closing) > g.duration {
+			g.schedule(n, at, time.Second, 3*time.Second)
+			return g.event(n, p, ledger.PageViewed, at)
+		}
 		p.phase = deciding
 		g.schedule(n, at, 800*time.Millisecond, 3500*time.Millisecond)
 		return g.event(n, p, ledger.CartAdded, at)
@@ -152,7 +160,7 @@ func (g *Generator) besides(n int32, p *person, at int64, dice int) ledger.Event
 	case dice < 10: // away, and back when "silent" has entered
 		g.leave(p)
 		g.schedule(n, at, 23*time.Second, 28*time.Second)
-	case dice < 16:
+	case dice < 16 && len(g.browsers) > int(g.arrived)/2: // however long the run, somebody stays
 		g.leave(p)
 		p.phase = gone
 	default:
@@ -170,26 +178,34 @@ func (g *Generator) besides(n int32, p *person, at int64, dice int) ledger.Event
 	return g.event(n, p, name, at)
 }
 
-// Browsing: pace is the least time between two events of one person, so that no two of them share a
-// millisecond.
+// pace is the least time between two events of somebody who browses, so that no two share a millisecond;
+// tries bounds the search for somebody who rested that long.
 const (
 	pace  = int64(20 * time.Millisecond)
 	tries = 8
 )
 
-// browse fills a slot of the plan in which nothing else is due: somebody who is there looks at something,
-// under the identifiers of the latest event, so that no merge begins.
-func (g *Generator) browse(at int64) ledger.Event {
+// rested picks somebody who browses, and reports whether the last event is long enough ago. If not, somebody new
+// arrives early; when everybody is there already, the one picked goes on all the same.
+func (g *Generator) rested(at int64) (person int32, ok bool) {
+	if len(g.browsers) == 0 {
+		return 0, false
+	}
 	n := g.browsers[g.random.IntN(len(g.browsers))]
 	for range tries {
-		other := g.browsers[g.random.IntN(len(g.browsers))]
 		if at-g.people[n].last >= pace {
-			break
+			return n, true
 		}
-		if g.people[other].last < g.people[n].last {
+		if other := g.browsers[g.random.IntN(len(g.browsers))]; g.people[other].last < g.people[n].last {
 			n = other
 		}
 	}
+	return n, false
+}
+
+// browse fills a place of the plan in which nothing else is due: somebody looks at something, under the
+// identifiers of the latest event, so that no merge begins.
+func (g *Generator) browse(n int32, at int64) ledger.Event {
 	p := &g.people[n]
 	dice := g.random.IntN(100)
 	if dice < 8 {

@@ -37,8 +37,8 @@ type Tags [TagCount]string
 // The numbers of demo.yaml; times in ms.
 const (
 	second         = 1000
-	dormantAfter   = 25 * second
-	atRiskAfter    = 18 * second
+	dormantAfter   = 45 * second
+	atRiskAfter    = 35 * second
 	abandonedAfter = 8 * second
 	abandonedUntil = 30 * second
 	silentAfter    = 20 * second
@@ -47,7 +47,7 @@ const (
 	recentWindow   = 15 * second // sessions and categories
 	bucket         = 1 * second
 
-	bigSpend     = 2000 * schemas.DecimalOne
+	bigSpend     = 2500 * schemas.DecimalOne
 	bigOrder     = 1000 * schemas.DecimalOne
 	championPaid = 3000 * schemas.DecimalOne
 	sampleBelow  = 10 * schemas.DecimalOne
@@ -57,7 +57,7 @@ const (
 type Features struct {
 	Events, Orders, CouponOrders, Views, CheckIns, Invites int64
 	PaidTotal, LargestOrder                                schemas.Decimal
-	FirstPaid, LastPaid, LastCart, LastSeen                int64 // ms; 0: never
+	FirstPaid, LastPaid, LastCart, LastSeen                int64  // ms; 0: never
 	LastCity                                               string // "" : never
 	Devices                                                int
 }
@@ -166,21 +166,21 @@ func (h *history) tags(now int64) Tags {
 			t[tag] = "true"
 		}
 	}
-	on(ActiveThisWeek, w.sessions >= 3)
+	on(ActiveThisWeek, w.sessions >= 4)
 	on(BigBasket, h.LargestOrder >= bigOrder)
 	on(BigSpender, w.paid >= bigSpend)
 	sinceCart := now - h.LastCart
 	on(CartAbandoned, h.LastCart > h.LastPaid && sinceCart > abandonedAfter && sinceCart <= abandonedUntil)
 	on(CommunityRegular, h.CheckIns >= 3)
 	on(CouponHunter, h.CouponOrders >= 2 && h.CouponOrders*2 >= h.Orders)
-	on(Explorer, w.categories >= 5)
+	on(Explorer, w.categories >= 6)
 	on(FromShanghai, h.LastCity == CityName(Shanghai))
 	on(Inviter, h.Invites >= 1)
 	t[Lifecycle] = h.lifecycle(now)
 	on(MultiDevice, h.Devices >= 2)
 	t[RFM] = h.rfm(now)
 	on(Silent, now-h.LastSeen > silentAfter)
-	on(SkincareFan, w.skincare >= 4)
+	on(SkincareFan, w.skincare >= 5)
 	return t
 }
 

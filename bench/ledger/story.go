@@ -1,0 +1,112 @@
+package ledger
+
+import "time"
+
+// Slack is how long a state must last before it must have been seen, and how far an event may lag: it is
+// sent a little late, and two events of one person may reach their profile by ways of different length.
+const Slack = 2 * time.Second
+
+const slack = int64(Slack / time.Millisecond)
+
+// Episode is an absence that must have been noticed.
+type Episode struct {
+	Tag      Tag
+	From, To int64 // ms: by a timer that was due within this
+}
+
+// Story is what can be said of a person's whole way, however the pipeline interleaved it.
+type Story struct {
+	Must  []Episode      // absences that lasted
+	Ever  [TagCount]bool // the tag must have entered at least once
+	Never [TagCount]bool // no profile that holds any part of the person's events can ever have had it
+
+	events []*Event
+}
+
+// Story goes through a person's events until an instant.
+func (l *Ledger) Story(p Person, until time.Time) Story {
+	s := Story{}
+	l.Events(p.Number, func(ev *Event) { s.events = append(s.events, ev) })
+	end := until.UnixMilli()
+	h := &history{person: p.Number}
+	known := s.known(p)
+	for _, ev := range s.events {
+		h.add(ev)
+		now := h.tags(ev.Time)
+		later := h.tags(ev.Time + slack)
+		for _, tag := range growing {
+			s.Never[tag] = s.Never[tag] || now[tag] != ""
+			s.Ever[tag] = s.Ever[tag] || now[tag] != "" && later[tag] != "" && ev.Time >= known && ev.Time+slack < end
+		}
+	}
+	for _, tag := range growing { // until here: was it ever on?
+		s.Never[tag] = !s.Never[tag]
+	}
+	s.Never[CouponHunter] = h.CouponOrders < 2 // a part of the orders can have a larger share of coupons
+	s.absences(known, end)
+	return s
+}
+
+// growing are the tags that more events can only turn on: what the whole person never had, no part had.
+var growing = [...]Tag{ActiveThisWeek, BigBasket, BigSpender, CommunityRegular, Explorer, Inviter, MultiDevice, SkincareFan}
+
+// known is the instant from which all of a person's identifiers have been in one profile.
+func (s *Story) known(p Person) int64 {
+	var seen Slots
+	var at int64
+	for _, ev := range s.events {
+		if owned := Owned(p.Number, ev.Slots); owned&^seen != 0 {
+			seen |= owned
+			at = ev.Time
+		}
+	}
+	return at + slack
+}
+
+// absences collects the stretches without a sign of life, and the carts that nobody came back to, that lasted beyond
+// their deadline by more than the slack.
+func (s *Story) absences(known, end int64) {
+	nextDecision, next := end, end
+	for i := len(s.events) - 1; i >= 0; i-- {
+		ev := s.events[i]
+		if due := ev.Time + silentAfter; ev.Time >= known && due+slack < next {
+			s.Must = append(s.Must, Episode{Silent, due, due + slack})
+		}
+		if due := ev.Time + abandonedAfter; ev.Time >= known && ev.Name == CartAdded && due+slack < nextDecision {
+			s.Must = append(s.Must, Episode{CartAbandoned, due, due + slack})
+		}
+		if ev.Name == CartAdded || ev.Name == OrderPaid {
+			nextDecision = ev.Time
+		}
+		next = ev.Time
+	}
+}
+
+// Contradicts reports whether the events speak against a tag having entered at an instant, in ms: it is one
+// the person can never have had, or an absence in which there was something. An event counts as known if
+// it was sent more than the slack before.
+func (s *Story) Contradicts(tag Tag, at int64) bool {
+	switch tag {
+	case Silent:
+		for _, ev := range s.events {
+			if ev.Time > at-silentAfter+slack && s.knownAt(ev, at) {
+				return true
+			}
+		}
+		return false
+	case CartAbandoned:
+		waiting := false // is there a cart old enough that nothing followed?
+		for _, ev := range s.events {
+			switch {
+			case ev.Name == CartAdded && ev.Time <= at-abandonedAfter+slack:
+				waiting = true
+			case (ev.Name == CartAdded || ev.Name == OrderPaid) && s.knownAt(ev, at):
+				waiting = false
+			}
+		}
+		return !waiting
+	}
+	return s.Never[tag]
+}
+
+func (s *Story) knownAt(ev *Event, at int64) bool { return ev.Time <= at-slack && ev.Sent <= at-slack }
