@@ -140,8 +140,13 @@ func (g *Generator) next(at int64) ledger.Event {
 		kind := ledger.NotJSON + ledger.Kind(g.random.IntN(2))
 		return ledger.Event{Kind: kind, Person: g.random.Int32N(g.arrived), Time: g.millis(at)}
 	}
-	if len(g.due) > 0 && g.due[0].at <= at {
-		return g.step(g.due.pop().person, at)
+	for len(g.due) > 0 && g.due[0].at <= at {
+		n := g.due.pop().person
+		if again := g.people[n].last + pace; again > at { // has just browsed
+			g.due.push(due{again, n})
+			continue
+		}
+		return g.step(n, at)
 	}
 	browser, rested := g.rested(at)
 	if p, ok := g.nextArrival(); ok && (arrival(p, len(g.people), g.duration) <= at || !rested) {
