@@ -67,6 +67,15 @@ type Counts struct {
 	KafkaClamped int // Kafka timestamp lay after wall now
 }
 
+// EachRepair calls f for each rule of repair with its stable name, in a fixed order, zeros included.
+func (c *Counts) EachRepair(f func(rule string, n int)) {
+	for i, n := range c.Repairs {
+		f(normalize.Repair(i).String(), n)
+	}
+	f("event_time_clamped", c.EventClamped)
+	f("kafka_time_clamped", c.KafkaClamped)
+}
+
 // Router routes one events partition.
 type Router struct {
 	dep       *schemas.Deployment
@@ -208,7 +217,7 @@ const recordOverhead = 64
 
 // eventSize returns a bound of the encoded size of a routed event, at most a few per cent above it.
 func eventSize(ev *wire.Event) int {
-	const numbers, length = 64, 3 // varints of position, times, stamp, counts; length of a text
+	const numbers, length = 80, 3 // varints of position, times, stamp, counts; length of a text
 	n := numbers + len(ev.ID) + len(ev.Name) + len(ev.Channel) + 3*length
 	for _, id := range ev.Identifiers {
 		n += length + len(id)

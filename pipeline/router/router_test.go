@@ -92,24 +92,16 @@ func TestBadInput(t *testing.T) {
 			if len(letters) > 0 {
 				t.Errorf("%d dead letters without an item", len(letters))
 			}
-			for i, n := range repairs(out.Counts) {
+			out.Counts.EachRepair(func(rule string, n int) {
 				if n > 0 {
-					results[0] = "repaired " + i
+					results[0] = "repaired " + rule
 				}
-			}
+			})
 			if got, want := strings.Join(results, "; "), strings.TrimRight(strings.ReplaceAll(cells[2], "`", ""), " |"); got != want {
 				t.Errorf("%s; the table says %s", got, want)
 			}
 		})
 	}
-}
-
-func repairs(c Counts) map[string]int {
-	m := map[string]int{"event_time_clamped": c.EventClamped, "kafka_time_clamped": c.KafkaClamped}
-	for i, n := range c.Repairs {
-		m[normalize.Repair(i).String()] = n
-	}
-	return m
 }
 
 // fill puts in what the table only describes.
