@@ -23,6 +23,7 @@ type Config struct {
 	Replication int                // of topics that are created; 0: the broker's default
 	CacheNodes  int                // identifiers in memory per partition; 0: 200,000
 	Catalog     []byte             // YAML to publish at the start; nil: keep what is active
+	First       []byte             // YAML to publish if Catalog is nil and none ever was
 	Deployment  schemas.Deployment // proposal for a deployment that does not exist yet
 	Keys        normalize.Keys
 	Log         *slog.Logger
@@ -120,10 +121,16 @@ func (n *Node) join(ctx context.Context) error {
 	if err := c.greet(ctx, n.dep); err != nil {
 		return err
 	}
-	if n.config.Catalog == nil {
+	text := n.config.Catalog
+	if text == nil {
+		if text = state.text; text == nil {
+			text = n.config.First
+		}
+	}
+	if text == nil {
 		return nil
 	}
-	version, err := c.publish(ctx, n.dep, n.config.Catalog)
+	version, err := c.publish(ctx, n.dep, text) // of what is active already only an unfinished activation is repeated
 	if err == nil {
 		n.log.Info("catalogue", "version", version)
 	}

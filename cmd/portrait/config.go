@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/uuid"
+
+	"portrait/pipeline/kafka"
+	"portrait/schemas"
+)
+
+// Config is the configuration file of `portrait run`. What is absent is embedded, or has its default.
+type Config struct {
+	DataDir    string           `yaml:"data_dir"`   // state, and what is embedded; default: the user's data directory
+	Prefix     string           `yaml:"prefix"`     // of topics and consumer groups; default portrait
+	Kafka      kafka.Config     `yaml:"kafka"`      // brokers absent: the embedded broker
+	ClickHouse ClickHouseConfig `yaml:"clickhouse"` // dsn absent: the embedded engine
+	HTTP       string           `yaml:"http"`       // listen address of health, metrics and lookups; default 127.0.0.1:8280
+	Catalog    string           `yaml:"catalog"`    // file of the catalogue to publish at the start; absent: the shipped private-domain one, once
+	KeyFile    string           `yaml:"key_file"`   // file of the key, unless PORTRAIT_KEY holds it
+	CacheNodes int              `yaml:"cache_nodes"`
+	Deployment DeploymentConfig `yaml:"deployment"` // used once, when the deployment is founded
+}
+
+// ClickHouseConfig says where facts go.
+type ClickHouseConfig struct {
+	DSN      string `yaml:"dsn"`       // clickhouse://user:password@host:port/database
+	TCPPort  int    `yaml:"tcp_port"`  // of the embedded engine; 0: any free one
+	HTTPPort int    `yaml:"http_port"` // likewise
+	Off      bool   `yaml:"off"`       // no sink: facts wait in the topic
+}
+
+// DeploymentConfig is the part of the deployment record that an operator decides, once.
+type DeploymentConfig struct {
+	ID               string        `yaml:"id"`
+	EventsPartitions int           `yaml:"events_partitions"`
+	InboxPartitions  int           `yaml:"inbox_partitions"`
+	FactsPartitions  int           `yaml:"facts_partitions"`
+	Replication      int           `yaml:"replication"`
+	PhoneRegion      string        `yaml:"phone_region"`
+	TimeZone         string        `yaml:"time_zone"`
+	Clock            schemas.Clock `yaml:"clock"`
+	DedupeIDs        int           `yaml:"dedupe_ids"`
+	DocIntervalMS    int64         `yaml:"doc_interval_ms"`
+	SensitiveProps   []string      `yaml:"sensitive_properties"`
+}
+
+// LoadConfig reads a configuration file. Unknown keys are errors, with line and column.
+func LoadConfig(path string) (Config, error) {
+	c := Config{}
+	if path == "" {
+		return c.withDefaults()
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return c, err
+	}
+	d := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict(), yaml.DisallowUnknownField())
+	if err := d.Decode(&c); err != nil && len(bytes.TrimSpace(text)) > 0 {
+		return c, fmt.Errorf("configuration %s: %s", path, yaml.FormatError(err, false, true))
+	}
+	return c.withDefaults()
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.DataDir == "" {
+		base := os.Getenv("XDG_DATA_HOME")
+		if base == "" {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return c, fmt.Errorf("data_dir: none configured, and %w", err)
+			}
+			base = filepath.Join(home, ".local", "share")
+		}
+		c.DataDir = filepath.Join(base, "portrait")
+	}
+	if c.Prefix == "" {
+		c.Prefix = "portrait"
+	}
+	if c.HTTP == "" {
+		c.HTTP = "127.0.0.1:8280"
+	}
+	if len(c.Kafka.Brokers) > 0 {
+		if err := c.Kafka.Validate(); err != nil {
+			return c, err
+		}
+	}
+	d := c.proposal()
+	d.ID = "check"
+	return c, d.Validate()
+}
+
+// proposal is the deployment record to found if there is none.
+func (c Config) proposal() schemas.Deployment {
+	d := schemas.DefaultDeployment()
+	d.ID = c.Deployment.ID
+	if d.ID == "" {
+		d.ID = uuid.NewString()
+	}
+	override(&d.EventsPartitions, c.Deployment.EventsPartitions)
+	override(&d.InboxPartitions, c.Deployment.InboxPartitions)
+	override(&d.FactsPartitions, c.Deployment.FactsPartitions)
+	override(&d.PhoneRegion, c.Deployment.PhoneRegion)
+	override(&d.TimeZone, c.Deployment.TimeZone)
+	override(&d.Clock, c.Deployment.Clock)
+	override(&d.DedupeIDs, c.Deployment.DedupeIDs)
+	override(&d.DocInterval, c.Deployment.DocIntervalMS)
+	if c.Deployment.SensitiveProps != nil {
+		d.SensitiveProps = c.Deployment.SensitiveProps
+	}
+	return d
+}
+
+func override[T comparable](to *T, from T) {
+	var zero T
+	if from != zero {
+		*to = from
+	}
+}

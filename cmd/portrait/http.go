@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"portrait/pipeline"
+)
+
+// httpServer answers health, metrics and lookups.
+type httpServer struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+func listen(addr string, s *Service) (*httpServer, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("http: %w; choose another address with `http:` in the configuration", err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(newCollector(s))
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /v1/profiles/{identifier...}", s.profile)
+	return &httpServer{listener: l, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
+}
+
+// Addr is host:port.
+func (h *httpServer) Addr() string { return h.listener.Addr().String() }
+
+// Run serves until ctx ends.
+func (h *httpServer) Run(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() { done <- h.server.Serve(h.listener) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("http: %w", err)
+	case <-ctx.Done():
+	}
+	end, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := h.server.Shutdown(end); err != nil {
+		return fmt.Errorf("http: %w", err)
+	}
+	<-done
+	return ctx.Err()
+}
+
+// Close stops listening.
+func (h *httpServer) Close() { h.server.Close() }
+
+// readyz answers 200 when every inbox partition has an owner here, is close to its end and can checkpoint.
+func (s *Service) readyz(w http.ResponseWriter, _ *http.Request) {
+	if why := s.unready(); why != "" {
+		http.Error(w, why, http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// Readiness bounds: a service further behind should get no traffic that expects fresh answers.
+const (
+	maxReadyLag       = 50_000
+	maxCheckpointAge  = 30 * time.Second
+	maxSinkComplaints = 20
+)
+
+func (s *Service) unready() string {
+	st := s.node.Status()
+	if len(st.Machines) == 0 {
+		return "no inbox partition is assigned yet"
+	}
+	for i := range st.Machines {
+		m := &st.Machines[i]
+		switch {
+		case m.CheckpointError != "":
+			return fmt.Sprintf("inbox %d: checkpoints stand still: %s", m.Partition, m.CheckpointError)
+		case m.High-m.Position > maxReadyLag:
+			return fmt.Sprintf("inbox %d: %d records behind", m.Partition, m.High-m.Position)
+		case m.Uncut > 0 && time.Since(m.Checkpointed) > maxCheckpointAge:
+			return fmt.Sprintf("inbox %d: last checkpoint %s ago", m.Partition, time.Since(m.Checkpointed).Round(time.Second))
+		}
+	}
+	if n := s.trouble.Load(); n > maxSinkComplaints {
+		return fmt.Sprintf("clickhouse: %d failed attempts since the last stored block", n)
+	}
+	return ""
+}
+
+// profile answers GET /v1/profiles/TYPE:VALUE.
+func (s *Service) profile(w http.ResponseWriter, r *http.Request) {
+	id, err := url.PathUnescape(strings.TrimPrefix(r.URL.EscapedPath(), "/v1/profiles/"))
+	if err != nil || !strings.Contains(id, ":") {
+		http.Error(w, "want /v1/profiles/TYPE:VALUE, for example device_id:a1", http.StatusBadRequest)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	doc, err := s.node.Lookup(ctx, id)
+	switch {
+	case errors.Is(err, pipeline.ErrNotFound):
+		http.Error(w, "no such identifier", http.StatusNotFound)
+	case errors.Is(err, pipeline.ErrNotHere):
+		http.Error(w, err.Error(), http.StatusMisdirectedRequest)
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(doc); err != nil {
+			s.log.Debug("profile answer", "error", err)
+		}
+	}
+}

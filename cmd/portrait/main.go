@@ -1,0 +1,51 @@
+// Command portrait runs, demonstrates and inspects Portrait. main parses and exits; what the commands
+// wire together is in service.go.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"portrait/sinks/clickhouse"
+)
+
+func main() {
+	if clickhouse.IsChild() { // this process is the embedded ClickHouse of another one
+		os.Exit(clickhouse.ChildMain(os.Args[2:]))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := root().ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		if !errors.Is(err, errReported) {
+			fmt.Fprintln(os.Stderr, "portrait:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// errReported ends the process with exit code 1 when what is wrong has been printed already.
+var errReported = errors.New("reported")
+
+func root() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "portrait",
+		Short: "Live user profiles from a Kafka stream of events",
+		Long: `Portrait turns a Kafka stream of raw events into live user profiles: it stitches
+identities, keeps features, emits tag changes to Kafka and sinks everything to ClickHouse.
+
+Start with:
+  portrait demo                 a live shop for a minute, everything embedded
+  portrait run                  the long-running service (embedded without a configuration)`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	c.AddCommand(demoCommand(), runCommand())
+	return c
+}

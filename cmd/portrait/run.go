@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"portrait/schemas"
+)
+
+func runCommand() *cobra.Command {
+	var path, data string
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Run the service: routers, machines and the ClickHouse sink",
+		Long: `Run the service until SIGTERM. Without a configuration everything is embedded: broker,
+ClickHouse and state live in the data directory, and the shipped private-domain catalogue is active.`,
+		Example: "  portrait run\n  portrait run --config portrait.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := LoadConfig(path)
+			if err != nil {
+				return err
+			}
+			if data != "" {
+				config.DataDir = data
+			}
+			return runService(cmd, config)
+		},
+	}
+	c.Flags().StringVar(&path, "config", "", "configuration file (YAML)")
+	c.Flags().StringVar(&data, "data", "", "data directory; overrides the configuration")
+	return c
+}
+
+func runService(cmd *cobra.Command, config Config) error {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	var catalog []byte
+	if config.Catalog != "" {
+		text, err := os.ReadFile(config.Catalog)
+		if err != nil {
+			return fmt.Errorf("catalogue: %w", err)
+		}
+		catalog = text
+	}
+	first, err := schemas.ShippedCatalog("private-domain")
+	if err != nil {
+		return err
+	}
+	s, err := StartService(cmd.Context(), config, Catalogs{Publish: catalog, First: first}, log, os.Stderr)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	r := s.running()
+	log.Info("running", "http", "http://"+r.HTTP, "kafka", r.Brokers, "clickhouse", r.ClickHouse, "data", config.DataDir)
+	return s.Run(cmd.Context())
+}

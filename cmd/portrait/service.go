@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"golang.org/x/sync/errgroup"
+
+	"portrait/pipeline"
+	"portrait/pipeline/broker"
+	"portrait/pipeline/kafka"
+	"portrait/pipeline/normalize"
+	"portrait/sinks/clickhouse"
+)
+
+// Service is everything one `portrait run` process runs, wired together.
+//
+//	broker (embedded) ◄──── node: routers, machines ──── store (Badger)
+//	   │  ▲                   ▲
+//	   │  └ facts ─► sink ─► engine (embedded ClickHouse, a child process)
+//	   └── http: health, metrics, lookups ask node
+//
+// The first exit stops all, and all are waited for.
+type Service struct {
+	config  Config
+	log     *slog.Logger
+	broker  *broker.Broker
+	engine  *clickhouse.Engine
+	conn    driver.Conn
+	dsn     string
+	node    *pipeline.Node
+	sink    *clickhouse.Sink
+	http    *httpServer
+	keys    normalize.Keys
+	onStore atomic.Pointer[func(clickhouse.Stored)]
+	stored  atomic.Pointer[clickhouse.Stored]
+	trouble atomic.Int64 // of the sink, since the last block stored
+}
+
+// Running is what a service tells other processes of this machine, in running.json of its data directory.
+type Running struct {
+	PID            int      `json:"pid"`
+	HTTP           string   `json:"http"`
+	Brokers        []string `json:"brokers"`
+	Prefix         string   `json:"prefix"`
+	ClickHouse     string   `json:"clickhouse,omitempty"` // DSN without a password: embedded only
+	ClickHouseHTTP string   `json:"clickhouse_http,omitempty"`
+}
+
+// Catalogs are the texts a service may publish at its start.
+type Catalogs struct {
+	Publish []byte // becomes the active one; nil: keep what is active
+	First   []byte // becomes the active one if none ever was and Publish is nil
+}
+
+// StartService brings up what is embedded, opens the node and migrates ClickHouse. Call Run, then Close.
+func StartService(ctx context.Context, c Config, catalogs Catalogs, log *slog.Logger, progress io.Writer) (s *Service, err error) {
+	s = &Service{config: c, log: log}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if s.keys, err = loadKeys(c, log); err != nil {
+		return nil, err
+	}
+	starts, startCtx := errgroup.WithContext(ctx)
+	starts.Go(func() error { return s.startClickHouse(startCtx, progress) })
+	starts.Go(func() error { return s.startNode(startCtx, catalogs) })
+	if err := starts.Wait(); err != nil {
+		return nil, err
+	}
+	if !c.ClickHouse.Off {
+		config := clickhouse.DefaultConfig(s.node.Deployment())
+		config.Stored = func(b clickhouse.Stored) {
+			s.stored.Store(&b)
+			s.trouble.Store(0)
+			if f := s.onStore.Load(); f != nil {
+				(*f)(b)
+			}
+		}
+		config.Trouble = func(err error) {
+			s.trouble.Add(1)
+			log.Warn("clickhouse sink", "error", err)
+		}
+		if s.sink, err = clickhouse.New(s.conn, config); err != nil {
+			return nil, err
+		}
+	}
+	if s.http, err = listen(c.HTTP, s); err != nil {
+		return nil, err
+	}
+	return s, s.announce()
+}
+
+// loadKeys takes the key from the environment or a file. An embedded service without one makes a file.
+func loadKeys(c Config, log *slog.Logger) (normalize.Keys, error) {
+	file := c.KeyFile
+	if file == "" && len(c.Kafka.Brokers) == 0 {
+		file = filepath.Join(c.DataDir, "key")
+	}
+	keys, err := normalize.LoadKeys(os.Getenv(normalize.EnvKey), file)
+	if !errors.Is(err, normalize.ErrNoKey) || c.KeyFile != "" || file == "" {
+		return keys, err
+	}
+	if keys, err = normalize.Generate(file); err == nil {
+		log.Info("no key was configured: made one, readable by its owner only; keep it as long as the data", "file", file)
+	}
+	return keys, err
+}
+
+func (s *Service) startClickHouse(ctx context.Context, progress io.Writer) (err error) {
+	if s.config.ClickHouse.Off {
+		return nil
+	}
+	s.dsn = s.config.ClickHouse.DSN
+	if s.dsn == "" {
+		s.engine, err = clickhouse.StartEngine(ctx, clickhouse.EngineConfig{Dir: filepath.Join(s.config.DataDir, "clickhouse"),
+			Log: progress, TCPPort: s.config.ClickHouse.TCPPort, HTTPPort: s.config.ClickHouse.HTTPPort})
+		if err != nil {
+			return err
+		}
+		s.dsn = s.engine.DSN()
+	}
+	if err := clickhouse.Migrate(ctx, s.dsn); err != nil {
+		return err
+	}
+	s.conn, err = clickhouse.Connect(s.dsn)
+	return err
+}
+
+func (s *Service) startNode(ctx context.Context, catalogs Catalogs) (err error) {
+	config := s.config.Kafka
+	if len(config.Brokers) == 0 {
+		if s.broker, err = broker.Start(broker.Config{Dir: filepath.Join(s.config.DataDir, "broker")}); err != nil {
+			return fmt.Errorf("embedded broker: %w", err)
+		}
+		config.Brokers = []string{s.broker.Addr()}
+	}
+	s.node, err = pipeline.OpenNode(ctx, pipeline.Config{Kafka: config, Prefix: s.config.Prefix,
+		DataDir: filepath.Join(s.config.DataDir, "state"), Replication: s.config.Deployment.Replication,
+		CacheNodes: s.config.CacheNodes, Catalog: catalogs.Publish, First: catalogs.First, Deployment: s.config.proposal(), Keys: s.keys, Log: s.log})
+	return err
+}
+
+// Brokers are the addresses of Kafka, embedded or not.
+func (s *Service) Brokers() []string { return s.node.Client().Brokers() }
+
+func (s *Service) running() Running {
+	r := Running{PID: os.Getpid(), HTTP: s.http.Addr(), Brokers: s.Brokers(), Prefix: s.config.Prefix}
+	if s.engine != nil {
+		r.ClickHouse, r.ClickHouseHTTP = s.engine.DSN(), s.engine.HTTPAddr()
+	}
+	return r
+}
+
+// announce writes running.json, by which commands of this machine find the service.
+func (s *Service) announce() error {
+	b, err := json.MarshalIndent(s.running(), "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.config.DataDir, "running.json"), b, 0o600)
+}
+
+// Run works until ctx ends or something fails.
+func (s *Service) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.node.Run(ctx) })
+	group.Go(func() error { return s.http.Run(ctx) })
+	if s.sink != nil {
+		for f := range s.node.Deployment().FactsPartitions {
+			group.Go(func() error {
+				return s.sink.Run(ctx, int32(f), &factsLog{client: s.node.Client(), topic: s.node.Topics().Facts, log: s.log})
+			})
+		}
+	}
+	if s.engine != nil {
+		group.Go(func() error {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-s.engine.Done():
+				return fmt.Errorf("embedded ClickHouse ended: %w", s.engine.Err())
+			}
+		})
+	}
+	err := group.Wait()
+	if ctxErr := context.Cause(ctx); errors.Is(err, context.Canceled) && errors.Is(ctxErr, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Close ends everything that StartService began; outputs on their way get a moment to be acknowledged.
+func (s *Service) Close() {
+	if s.node != nil {
+		if err := s.node.Drain(3 * time.Second); err != nil {
+			s.log.Warn("outputs not acknowledged at the end; they are said again at the next start", "error", err)
+		}
+		s.node.Close()
+	}
+	if s.http != nil {
+		s.http.Close()
+		if err := os.Remove(filepath.Join(s.config.DataDir, "running.json")); err != nil {
+			s.log.Warn("running.json", "error", err)
+		}
+	}
+	if s.conn != nil {
+		if err := s.conn.Close(); err != nil {
+			s.log.Warn("clickhouse connection", "error", err)
+		}
+	}
+	if s.engine != nil {
+		if err := s.engine.Close(); err != nil {
+			s.log.Warn("embedded clickhouse", "error", err)
+		}
+	}
+	if s.broker != nil {
+		s.broker.Close()
+	}
+}
+
+// factsLog is the facts topic as the sink wants it.
+type factsLog struct {
+	client  *kafka.Client
+	topic   string
+	log     *slog.Logger
+	fetcher *kafka.Fetcher
+	records []clickhouse.Record
+}
+
+// Seek implements clickhouse.Log.
+func (l *factsLog) Seek(ctx context.Context, partition int32, offset int64) error {
+	l.fetcher = kafka.NewFetcher(l.client, l.topic, int(partition), offset)
+	return nil
+}
+
+// Next implements clickhouse.Log.
+func (l *factsLog) Next(ctx context.Context) ([]clickhouse.Record, error) {
+	for {
+		b, err := l.fetcher.Next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if b.Err != nil {
+			l.log.Warn("facts fetch", "error", b.Err)
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+		if len(b.Records) == 0 {
+			continue
+		}
+		l.records = l.records[:0]
+		for i := range b.Records {
+			l.records = append(l.records, clickhouse.Record{Offset: b.Records[i].Offset, Time: b.Records[i].Time, Value: b.Records[i].Value})
+		}
+		return l.records, nil
+	}
+}
+
+// generateKey makes a key file.
+func generateKey(file string) error {
+	_, err := normalize.Generate(file)
+	return err
+}
