@@ -12,7 +12,8 @@
 //   - Records come checked (CRC), without control records and without aborted transactions.
 //   - A Producer has exactly one request in flight per output partition, acks=all, repeated byte for
 //     byte until it is acknowledged; nothing later is sent to that partition before. A repeat after a
-//     lost answer may write twice: receivers drop by number (DESIGN.md, section 1).
+//     lost answer may write twice, the late copy even behind newer records (a stalled broker may
+//     append it after the repeat): first copies are in order, and receivers drop by number.
 //   - Acknowledgements are called once each, in order of Send, from one goroutine per partition.
 //   - All queues are bounded by records and bytes; a full one blocks the sender.
 //   - Committed offsets are hints for lag monitoring: the owner's own checkpoint is the position.

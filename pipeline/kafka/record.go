@@ -10,8 +10,10 @@ type Header struct {
 // Fetched keys and values are slices of the response they came in: they stay valid, must not be
 // changed, and keep up to a response (1 MB) alive, so what is kept for long is copied.
 type Record struct {
-	Offset  int64 // set by the broker; ignored by Send
-	Time    int64 // ms since 1970: the broker's on LogAppendTime topics, else the writer's; Send: 0 means now
+	Offset int64 // set by the broker; ignored by Send
+	// Time is in ms since 1970: the broker's on LogAppendTime topics, else the writer's. Send takes 0
+	// for now; brokers count retention by it, so records of long ago would vanish at once.
+	Time    int64
 	Key     []byte
 	Value   []byte
 	Headers []Header
