@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -69,7 +70,7 @@ func LoadKeys(env, file string) (Keys, error) {
 	if err != nil {
 		return Keys{}, fmt.Errorf("keys: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if info.Mode().Perm()&0o007 != 0 { // its group may: that is how Kubernetes mounts secrets
 		return Keys{}, fmt.Errorf("keys: others may read %s (mode %04o); run: chmod 600 %s", file, info.Mode().Perm(), file)
 	}
 	text, err := os.ReadFile(file)
@@ -150,7 +151,7 @@ func (k Keys) String() string { return k.redacted() }
 func (k Keys) GoString() string { return k.redacted() }
 
 // Format hides the secret from every verb, %x included.
-func (k Keys) Format(s fmt.State, _ rune) { fmt.Fprint(s, k.redacted()) }
+func (k Keys) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, k.redacted()) }
 
 // LogValue hides the secret.
 func (k Keys) LogValue() slog.Value { return slog.StringValue(k.redacted()) }

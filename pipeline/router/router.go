@@ -12,7 +12,7 @@ import (
 const (
 	// MaxItems is small enough for a record's outputs to stay below 2^16 (DESIGN.md section 6), and
 	// large enough that a record's cost no longer shows.
-	MaxItems = 256
+	MaxItems = schemas.ItemsPerRecord
 	// MaxRecordBytes is an eighth of the inbox's message limit of 4 MiB.
 	MaxRecordBytes = 512 << 10
 	// MaxItemBytes bounds a normalised event, encoded: hashes can make one longer than it was.

@@ -114,7 +114,7 @@ func fill(s string) string {
 		return strings.Join(parts, ",")
 	}
 	return strings.NewReplacer(
-		"⟨nothing⟩", "", "⟨byte ff⟩", "\xff", "⟨129 bytes⟩", strings.Repeat("x", 129), "⟨257 bytes⟩", strings.Repeat("x", 257),
+		"⟨nothing⟩", "", "⟨byte ff⟩", "\xff", "⟨byte order mark⟩", "\ufeff", "⟨129 bytes⟩", strings.Repeat("x", 129), "⟨257 bytes⟩", strings.Repeat("x", 257),
 		"⟨300 bytes⟩", strings.Repeat("xy", 150), "⟨2 MB⟩", strings.Repeat("x", 2<<20),
 		"⟨40 deep⟩", strings.Repeat("[", 40)+strings.Repeat("]", 40),
 		"⟨10,000 properties⟩", list(10_000, `"p%d":1`), "⟨65 values⟩", list(65, `"d%d"`),
