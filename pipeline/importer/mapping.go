@@ -2,7 +2,6 @@ package importer
 
 import (
 	"regexp"
-	"strings"
 	"time"
 )
 
@@ -133,8 +132,8 @@ func (m *Mapping) readDelimiter(e entry) error {
 	if err != nil {
 		return err
 	}
-	if len(s) != 1 || strings.ContainsAny(s, "\"\r\n") || s[0] >= 0x80 {
-		return e.at.errorf(`write one character, for example ";" or "\t"`, "delimiter is not one ASCII character")
+	if len(s) != 1 || s[0] == '"' || s[0] != '\t' && (s[0] < ' ' || s[0] > '~') {
+		return e.at.errorf(`write one, for example ";" or "\t"`, "delimiter is not one ASCII character")
 	}
 	m.delimiter = s[0]
 	return nil
@@ -210,7 +209,7 @@ func (m *Mapping) readIdentifiers(e entry) error {
 			case "trim_suffix":
 				rule.trimSuffix, err = text(f)
 			case "fallback":
-				rule.fallback, err = flag(f)
+				rule.fallback, err = yesNo(f)
 			}
 			if err != nil {
 				return err

@@ -3,7 +3,7 @@ package importer
 import (
 	"strconv"
 	"time"
-	_ "time/tzdata" // zones come from the binary, so that every host reads a file alike
+	_ "time/tzdata" // for hosts without zone data
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goccy/go-yaml/ast"
@@ -114,7 +114,8 @@ func (m *Mapping) readTime(e entry) error {
 		case "layout":
 			err = r.readLayout(f, s)
 		case "zone":
-			if r.zone, err = time.LoadLocation(s); err != nil {
+			// "Local" would read the same file differently on the next host.
+			if r.zone, err = time.LoadLocation(s); err != nil || s == "Local" {
 				err = f.at.errorf("write an IANA name such as Asia/Shanghai, or UTC", "unknown time zone %q", s)
 			}
 		}

@@ -172,8 +172,8 @@ func text(e entry) (string, error) {
 	return "", e.at.errorf("write one text that is not empty", "%s is not a text", e.key)
 }
 
-// flag reads true or false.
-func flag(e entry) (bool, error) {
+// yesNo reads true or false.
+func yesNo(e entry) (bool, error) {
 	if n, ok := e.value.(*ast.BoolNode); ok {
 		return n.Value, nil
 	}
