@@ -2,6 +2,8 @@ package schemas
 
 import (
 	"errors"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -22,6 +24,8 @@ func TestParseCatalogErrors(t *testing.T) {
 		{"many lines", strings.Repeat("\n", 6000), "line 1, column 1: the catalogue has 6001 lines, more than 5000; split it into several catalogues"},
 		{"large", strings.Repeat("#\n", 200_000), "line 1, column 1: the catalogue has 400000 bytes, more than 262144; split it into several catalogues"},
 		{"deep", "name: " + strings.Repeat("[", 40), "line 1, column 23: more than 16 open brackets; correct the YAML there"},
+		{"carriage return", "name: a\n# x\ry\n", "line 2, column 1: a carriage return inside the line; remove it"},
+		{"many words", "name: {\n" + strings.Repeat(strings.Repeat("a,", 1000)+"\n", 60), "line 16, column 1998: the catalogue has more than 30000 words and signs; split it into several catalogues"},
 		{"anchor", "name: &x a\n", "line 1, column 7: name wants a text, not a YAML anchor or alias, which a catalogue does not use; quote it if it is meant as a text"},
 		{"merge key", "name: a\n<<: {b: c}\n", "line 2, column 1: a key of the catalogue is a YAML anchor or alias, which a catalogue does not use, not a text; quote it"},
 		{"YAML tag", "name: !!str a\n", "line 1, column 7: name wants a text, not a YAML tag, which a catalogue does not use; quote it if it is meant as a text"},
@@ -110,6 +114,21 @@ func TestParseCatalogErrors(t *testing.T) {
 				t.Errorf("got\n%v\nwant\n%s", err, test.want)
 			}
 		})
+	}
+}
+
+func TestParseCatalogForeignEnds(t *testing.T) {
+	source, err := os.ReadFile("testdata/catalog/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := parseFile(t, "testdata/catalog/full.yaml")
+	got, err := ParseCatalog([]byte("\ufeff" + strings.ReplaceAll(string(source), "\n", "\r\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Error("a byte order mark and CRLF change the catalogue")
 	}
 }
 

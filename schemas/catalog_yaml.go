@@ -23,6 +23,7 @@ const (
 	maxCatalogLines = 5000
 	maxCatalogLine  = 4096 // bytes
 	maxCatalogDepth = 16   // of [ and {
+	maxCatalogWords = 30_000
 )
 
 const yamlRemedy = "correct the YAML there"
@@ -46,9 +47,8 @@ func (r *catalogReader) parseTree(source []byte) ast.Node {
 	if !r.checkText(source) {
 		return nil
 	}
-	text := strings.TrimPrefix(string(source), "\ufeff")
-	tokens := lexer.Tokenize(text)
-	if !r.checkDepth(tokens) {
+	tokens := lexer.Tokenize(strings.TrimPrefix(strings.Join(r.lines, "\n"), "\ufeff"))
+	if !r.checkTokens(tokens) {
 		return nil
 	}
 	// Duplicate keys are reported by mapping, with both places.
@@ -91,8 +91,13 @@ func (r *catalogReader) checkText(source []byte) bool {
 		r.errs.Add(first, "split it into several catalogues", "the catalogue has %d lines, more than %d", len(r.lines), maxCatalogLines)
 		return false
 	}
-	for i, line := range r.lines {
+	for i := range r.lines {
+		r.lines[i] = strings.TrimSuffix(r.lines[i], "\r")
+		line := r.lines[i]
 		switch {
+		case strings.Contains(line, "\r"): // the lexer copies the text for each
+			r.errs.Add(Place{i + 1, 1}, "remove it", "a carriage return inside the line")
+			return false
 		case len(line) > maxCatalogLine:
 			r.errs.Add(Place{i + 1, 1}, "break the line", "the line has %d bytes, more than %d", len(line), maxCatalogLine)
 			return false
@@ -104,7 +109,11 @@ func (r *catalogReader) checkText(source []byte) bool {
 	return true
 }
 
-func (r *catalogReader) checkDepth(tokens token.Tokens) bool {
+func (r *catalogReader) checkTokens(tokens token.Tokens) bool {
+	if len(tokens) > maxCatalogWords {
+		r.errs.Add(placeOf(tokens[maxCatalogWords]), "split it into several catalogues", "the catalogue has more than %d words and signs", maxCatalogWords)
+		return false
+	}
 	depth := 0
 	for _, t := range tokens {
 		switch t.Type {
