@@ -32,6 +32,18 @@ func (l *Ledger) Expect(p Person, asOf time.Time, margin time.Duration) Expected
 	return e
 }
 
+// TagsAt evaluates a person's tags at an instant from the events up to then.
+func (l *Ledger) TagsAt(p Person, at time.Time) Tags {
+	h := &history{person: p.Number}
+	now := at.UnixMilli()
+	l.Events(p.Number, func(ev *Event) {
+		if ev.Time <= now {
+			h.add(ev)
+		}
+	})
+	return h.tags(now)
+}
+
 func (l *Ledger) history(p Person) *history {
 	h := &history{person: p.Number}
 	l.Events(p.Number, h.add)
