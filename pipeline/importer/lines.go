@@ -47,7 +47,10 @@ func (l *lines) next(delimiter byte) (line []byte, number int, err error) {
 func (l *lines) cut(delimiter byte) ([]byte, int, error) {
 	for {
 		unread := l.buf[l.start:l.end]
-		if n := lineEnd(unread, delimiter); n >= 0 && n <= MaxLine {
+		if l.eof && len(unread) == 0 {
+			return nil, l.number, io.EOF
+		}
+		if n := lineEnd(unread, delimiter, l.eof); n >= 0 && n <= MaxLine {
 			line, number := l.take(n)
 			return line, number, nil
 		}
@@ -61,8 +64,6 @@ func (l *lines) cut(delimiter byte) ([]byte, int, error) {
 	unread := l.buf[l.start:l.end]
 	physical := bytes.IndexByte(unread, '\n')
 	switch {
-	case len(unread) == 0:
-		return nil, l.number, io.EOF
 	case physical >= 0 && physical <= MaxLine:
 		// Only a quote can have joined it to what follows, and it may be a slip in this one line: give
 		// up the line, not the megabytes behind it.
@@ -71,7 +72,7 @@ func (l *lines) cut(delimiter byte) ([]byte, int, error) {
 	case len(unread) > MaxLine:
 		number := l.number
 		return nil, number, l.skip()
-	default: // the last line has no line break
+	default: // a quote that the end of the input left open in its last line
 		line, number := l.take(len(unread))
 		return line, number, nil
 	}
@@ -146,10 +147,14 @@ func (l *lines) giveBack() bool {
 	return true
 }
 
-// lineEnd returns the index of the line break that ends the first line of b, or -1. With a delimiter, a
-// field that starts with a quote may hold line breaks (RFC 4180).
-func lineEnd(b []byte, delimiter byte) int {
+// lineEnd returns where the first line of b ends: the index of its line break, or of the end of the
+// input if all of that is here; else -1. With a delimiter, a field that starts with a quote may hold line
+// breaks (RFC 4180).
+func lineEnd(b []byte, delimiter byte, all bool) int {
 	n := bytes.IndexByte(b, '\n')
+	if n < 0 && all && delimiter == 0 {
+		return len(b)
+	}
 	if delimiter == 0 || n >= 0 && bytes.IndexByte(b[:n], '"') < 0 {
 		return n
 	}
@@ -175,6 +180,9 @@ func lineEnd(b []byte, delimiter byte) int {
 		default:
 			state = plain
 		}
+	}
+	if all && state != quoted {
+		return len(b)
 	}
 	return -1
 }

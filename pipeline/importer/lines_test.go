@@ -51,6 +51,7 @@ func TestLines(t *testing.T) {
 		{"doubled quotes inside a field open nothing", "a\"\"b,x\nc\n", ',', []string{`1:a""b,x`, "2:c"}},
 		{"a quote never closed costs one line", "a,\"b\nc\nd\n", ',', []string{"1!" + errQuote.Error(), "2:c", "3:d"}},
 		{"a quote never closed in the last line", "a\nb,\"c", ',', []string{"1:a", `2:b,"c`}},
+		{"a quoted field spans lines at the end", "a\n\"b\nc\"", ',', []string{"1:a", "2:\"b\nc\""}},
 		{"a line too long", "a\n" + long + "\nb\n", 0, []string{"1:a", "2!" + errLong.Error(), "3:b"}},
 		{"a last line too long", long + "yyy", 0, []string{"1!" + errLong.Error()}},
 		{"the longest line", long[1:] + "\nb", 0, []string{"1:" + long[1:], "2:b"}},
