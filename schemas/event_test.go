@@ -143,7 +143,7 @@ func TestLimitsFit(t *testing.T) {
 		{"event id", `{"event":"a","event_id":"` + strings.Repeat("x", schemas.MaxEventIDBytes) + `"}`},
 		{"properties", `{"event":"a","properties":{` + list(schemas.MaxProps-1, `"p%d":1`) + `},"unknown":1}`},
 		{"identifiers", `{"event":"a","identifiers":{"x":[` + list(schemas.MaxIdentifiers, `%d`) + `]}}`},
-		{"bytes", `{"event":"a","properties":{"p":"` + strings.Repeat("x", schemas.MaxEventBytes-36) + `"}}`},
+		{"bytes", `{"event":"a","properties":{"p":"` + strings.Repeat("x", schemas.MaxEventBytes-35) + `"}}`},
 		{"last time", fmt.Sprintf(`{"event":"a","time":%d}`, int64(schemas.MaxEventTime))},
 	}
 	for _, c := range cases {
@@ -160,6 +160,39 @@ func TestLimitsFit(t *testing.T) {
 			t.Errorf("%d items", len(items))
 		}
 	})
+}
+
+// TestReasons has what the table is too short for: which reason wins, and the first byte beyond a limit.
+func TestReasons(t *testing.T) {
+	cases := []struct {
+		name, value string
+		want        schemas.Reason
+	}{
+		{"one byte too many", `{"event":"a","properties":{"p":"` + strings.Repeat("x", schemas.MaxEventBytes-34) + `"}}`, schemas.ReasonEventTooLarge},
+		{"one property too many", `{"event":"a","properties":{` + list(schemas.MaxProps, `"p%d":1`) + `},"unknown":1}`, schemas.ReasonTooManyProperties},
+		{"deeper than the parser goes", `{"event":"a","properties":{"p":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}}`, schemas.ReasonTooDeep},
+		{"an array deeper than the parser goes", strings.Repeat("[", 20_000), schemas.ReasonTooDeep},
+		{"an unknown field too deep", `{"event":"a","x":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`, schemas.ReasonTooDeep},
+		{"bad UTF-8 before a syntax error", "{\"event\":\"\xff\"} x", schemas.ReasonInvalidUTF8},
+		{"bad UTF-8 before another syntax error", "{\"event\":\"\xff\",}", schemas.ReasonInvalidUTF8},
+		{"a syntax error before bad UTF-8", "{\"event\":,\"\xff\"}", schemas.ReasonNotJSON},
+		{"bad UTF-8 in a name", "{\"\xff\":1}", schemas.ReasonInvalidUTF8},
+		{"brackets in text are not depth", `{"event":"a" "` + strings.Repeat(`[\"{`, 50) + `"}`, schemas.ReasonNotJSON},
+		{"a name twice, once escaped", `{"event":"a","\u0065vent":"a"}`, schemas.ReasonDuplicateKey},
+		{"a name twice, deep inside", `{"event":"a","properties":{"o":[{"k":1,"k":1}]}}`, schemas.ReasonDuplicateKey},
+		{"a minus is no integer", `{"event":"a","event_id":-}`, schemas.ReasonNotJSON},
+		{"milliseconds with a fraction", `{"event":"a","time":1772359200000.5}`, schemas.ReasonBadTime},
+		{"a time that is true", `{"event":"a","time":true}`, schemas.ReasonWrongShape},
+		{"a name of white space", `{"event":" \t"}`, schemas.ReasonEmptyName},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			items := schemas.DecodeEvents([]byte(c.value))
+			if len(items) != 1 || items[0].Err == nil || items[0].Err.Reason != c.want {
+				t.Errorf("%d items, %v; want %s", len(items), items[0].Err, c.want)
+			}
+		})
+	}
 }
 
 // TestDetailsHoldNoContent plants a number where errors are made and looks for it in what they say.
