@@ -2,6 +2,8 @@ package tag
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -83,7 +85,7 @@ func TestCompileErrors(t *testing.T) {
 		{"zone by name", `  t: {when: "first_paid.getHours('Europe/Berlin') > 8"}`,
 			`line 17, column 33: tag t: getHours() takes no zone by name (column 20 of the rule); write a fixed offset, for example "+08:00"`},
 		{"cost", `  t: {when: "identifiers.anonymous_id.exists(a, identifiers.anonymous_id.exists(b, identifiers.anonymous_id.exists(c, a + b == c)))"}`,
-			"line 17, column 14: tag t: the rule may cost 10642853, more than 10000 (column 1 of the rule); avoid a loop inside a loop, and long texts"},
+			"line 17, column 14: tag t: the rule may cost 10642853, more than 2000 (column 1 of the rule); avoid a loop inside a loop, and long texts"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -97,6 +99,25 @@ func TestCompileErrors(t *testing.T) {
 			var list schemas.CatalogErrors
 			if !errors.As(err, &list) {
 				t.Errorf("%T is no CatalogErrors", err)
+			}
+		})
+	}
+}
+
+// TestCompileShipped holds the catalogues that come with the project to the default deployment.
+func TestCompileShipped(t *testing.T) {
+	files, err := filepath.Glob("../../schemas/catalog/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no catalogues: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := mustCompile(t, string(source)); len(c.Tags) == 0 {
+				t.Error("no tags")
 			}
 		})
 	}

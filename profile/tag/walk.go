@@ -3,6 +3,7 @@ package tag
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -101,11 +102,9 @@ func (w *walker) selection(e ast.Expr) {
 func (w *walker) identifierType(e ast.Expr, baseType string) {
 	w.identifiers = true
 	if w.dep.Priority(baseType) < 0 {
-		w.refuse(e, "the deployment has "+strings.Join(w.types(), ", "), "unknown type of identifiers "+quoteName(baseType))
+		w.refuse(e, "the deployment has "+strings.Join(w.types(), ", "), "unknown type of identifiers "+strconv.Quote(baseType))
 	}
 }
-
-func quoteName(s string) string { return "\"" + s + "\"" }
 
 func (w *walker) call(e ast.Expr) {
 	c := e.AsCall()
@@ -223,7 +222,7 @@ func (w *walker) comprehension(e ast.Expr) {
 	}
 	for _, name := range []string{c.IterVar(), c.IterVar2()} {
 		if _, shadows := w.index[name]; shadows || name == identifiersName {
-			w.refuse(e, "choose another name", "the loop's variable "+quoteName(name)+" hides another name")
+			w.refuse(e, "choose another name", "the loop's variable "+strconv.Quote(name)+" hides another name")
 			return
 		}
 	}
