@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -200,6 +201,24 @@ func TestAuthorizationRefused(t *testing.T) {
 	}
 	if _, err := kafka.NewFetcher(client, "t", 0, 0).Next(deadline(t)); err == nil {
 		t.Error("fetched")
+	}
+}
+
+// A user that may not create topics gets along with those that exist, and is told about the others.
+func TestTopicsMadeByAnAdministrator(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	client := connect(t, cluster.ListenAddrs()...)
+	ensure(t, client, kafka.CleanupDelete)
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Err: kerr.TopicAuthorizationFailed, Count: -1})
+	ensure(t, client, kafka.CleanupDelete)
+	missing := kafka.TopicSpec{Name: "missing", Partitions: 1, Cleanup: kafka.CleanupDelete, MaxMessageBytes: 1 << 20}
+	err = kafka.EnsureTopics(deadline(t), client, []kafka.TopicSpec{missing})
+	if err == nil || !strings.Contains(err.Error(), "missing") || !strings.Contains(err.Error(), "administrator") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -153,6 +154,22 @@ func TestRestart(t *testing.T) {
 		records, err := kafka.ReadAll(ctx, client, "t", 2)
 		if err != nil || len(records) != round+1 {
 			t.Errorf("round %d: %d records, %v", round, len(records), err)
+		}
+		group, err := kafka.NewGroup(client, kafka.GroupConfig{ID: "g", Topic: "t"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if round == 0 {
+			enough := errors.New("enough")
+			if err := group.Run(ctx, func(context.Context, []int) error {
+				group.Commit(2, 41)
+				return enough
+			}); !errors.Is(err, enough) {
+				t.Fatal(err)
+			}
+		}
+		if offset, err := group.Committed(ctx, 2); err != nil || offset != 41 {
+			t.Errorf("round %d: committed %d, %v; want 41", round, offset, err)
 		}
 		b.Close()
 	}

@@ -32,8 +32,8 @@ const (
 type Batch struct {
 	Records []Record // in ascending order of offset; holes are offsets that hold nothing for a reader
 	Next    int64    // where the next fetch begins; it may lie beyond the last record plus one
-	Start   int64    // first offset that exists
-	High    int64    // first offset that cannot be read yet; Next == High: caught up
+	Start   int64    // first offset that exists; -1 before the first answer
+	High    int64    // first offset that cannot be read yet, -1 before the first answer; Next == High: caught up
 	Err     error    // why nothing could be fetched this time (broker away, leader moved); the next call tries again
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -89,8 +90,8 @@ func shaped(part, i int) kafka.Record {
 func same(t *testing.T, got, want kafka.Record, offset int64) {
 	t.Helper()
 	want.Offset = offset
-	if g, w := fmt.Sprintf("%#v", got), fmt.Sprintf("%#v", want); g != w {
-		t.Fatalf("offset %d:\n got %.300s\nwant %.300s", offset, g, w)
+	if !reflect.DeepEqual(got, want) { // which tells a missing key or value from an empty one
+		t.Fatalf("offset %d:\n got %.300q\nwant %.300q", offset, fmt.Sprintf("%#v", got), fmt.Sprintf("%#v", want))
 	}
 }
 

@@ -192,11 +192,11 @@ func (p *Producer) outlet(at place) (*outlet, error) {
 
 // stop ends the producer with an error that no repeat can heal.
 func (p *Producer) stop(err error) {
+	p.cancel(err) // first: whoever hears of it finds the producer stopped
 	select {
 	case p.fatal <- err:
 	default: // an earlier one is waiting to be read
 	}
-	p.cancel(err)
 }
 
 func (p *Producer) stopped() error {

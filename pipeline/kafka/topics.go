@@ -79,12 +79,23 @@ func createTopics(ctx context.Context, client *Client, specs []TopicSpec) error 
 		}
 		response, err = client.api.CreateTopics(ctx, request)
 	}
-	for name, err := range response.Errors {
-		if err != nil && !errors.Is(err, kafkago.TopicAlreadyExists) {
-			return fmt.Errorf("create topic %s: %w", name, err)
+	for _, spec := range specs {
+		err := response.Errors[spec.Name]
+		if err == nil || errors.Is(err, kafkago.TopicAlreadyExists) {
+			continue
 		}
+		if isAuthorization(err) && exists(ctx, client, spec.Name) {
+			continue // made by an administrator for a user that may not: the broker refuses before it looks
+		}
+		return fmt.Errorf("create topic %s: %w; let an administrator create it with %d partitions, cleanup.policy=%s, max.message.bytes=%d",
+			spec.Name, err, spec.Partitions, spec.Cleanup, spec.MaxMessageBytes)
 	}
 	return nil
+}
+
+func exists(ctx context.Context, client *Client, topic string) bool {
+	response, err := client.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{topic}})
+	return err == nil && len(response.Topics) == 1 && response.Topics[0].Error == nil
 }
 
 func verifyTopic(ctx context.Context, client *Client, spec TopicSpec) error {

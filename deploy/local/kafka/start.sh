@@ -28,6 +28,7 @@ if [ ! -d "$libs" ]; then
     mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$fresh"
     # A half-filled cache is never seen: the directory appears whole. Somebody else may have been first.
     mv -T "$fresh" "$libs" 2>/dev/null || [ -d "$libs" ]
+    rm -rf "$fresh"
 fi
 
 sed -e "s|@PORT@|$port|g" -e "s|@CONTROLLER_PORT@|$((port + 1))|g" -e "s|@DIR@|$dir|g" \
