@@ -2,7 +2,6 @@ package retail
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 
@@ -19,7 +18,7 @@ type features struct {
 
 func readCatalogue(t *testing.T) []schemas.FeatureSpec {
 	t.Helper()
-	source, err := os.ReadFile("../../schemas/catalog/online-retail.yaml")
+	source, err := schemas.ShippedCatalog("online-retail")
 	if err != nil {
 		t.Fatal(err)
 	}

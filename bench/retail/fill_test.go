@@ -26,22 +26,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The tables as far as the queries know them. They lie under base, and portrait has views over them, so
-// that a case can damage what the queries see and the next one finds everything whole.
-var tables = []string{
-	`CREATE DATABASE base`, `CREATE DATABASE portrait`,
-	`CREATE TABLE base.events (profile_id UUID, event_id String, event LowCardinality(String), time DateTime64(3, 'UTC'),
-		properties String, events_partition Int32, events_offset Int64, events_index Int32) ENGINE = Memory`,
-	`CREATE TABLE base.duplicates (events_partition Int32, events_offset Int64, events_index Int32) ENGINE = Memory`,
-	`CREATE TABLE base.profiles (profile_id UUID, as_of DateTime64(3, 'UTC'), identifiers Array(String), features String) ENGINE = Memory`,
-	`CREATE TABLE base.rejections (events_partition Int32, events_offset Int64, events_index Int32) ENGINE = Memory`,
-}
-
-// whole are the views that show everything as it is.
+// whole are the relations that the queries read, as views in a database of their own: a case damages
+// one view, and the tables stay as they are.
 var whole = map[string]string{
-	"events_now": "SELECT * FROM portrait.events", "events": "SELECT * FROM base.events",
-	"duplicates": "SELECT * FROM base.duplicates", "rejections": "SELECT * FROM base.rejections",
-	"profiles_now": "SELECT * FROM base.profiles",
+	"events": "SELECT * FROM portrait.events", "duplicates": "SELECT * FROM portrait.duplicates",
+	"rejections": "SELECT * FROM portrait.rejections", "profiles_now": "SELECT * FROM portrait.profiles_now",
 }
 
 // person is what stands for the pipeline here: a profile that remembers ids and keeps features.
@@ -91,14 +80,16 @@ func openWarehouse(t *testing.T) *warehouse {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
+	if err := clickhouse.Migrate(t.Context(), e.DSN()); err != nil {
+		t.Fatal(err)
+	}
 	w := &warehouse{http: e.HTTPAddr(), conn: conn}
-	for _, sql := range tables {
-		w.exec(t, sql)
-	}
 	w.fill(t)
-	for _, name := range []string{"events", "duplicates", "rejections", "profiles_now", "events_now"} {
-		w.see(t, name, whole[name])
+	w.exec(t, "CREATE DATABASE damaged")
+	for name, sql := range whole {
+		w.see(t, name, sql)
 	}
+	w.see(t, "events_now", "SELECT * FROM damaged.events")
 	return w
 }
 
@@ -109,10 +100,15 @@ func (w *warehouse) exec(t *testing.T, sql string) {
 	}
 }
 
-// see makes portrait.name show what a query selects.
+// see makes damaged.name show what a query selects.
 func (w *warehouse) see(t *testing.T, name, sql string) {
 	t.Helper()
-	w.exec(t, "CREATE OR REPLACE VIEW portrait."+name+" AS "+sql)
+	w.exec(t, "CREATE OR REPLACE VIEW damaged."+name+" AS "+sql)
+}
+
+// damaged asks the damaged views instead of the tables.
+func (w *warehouse) damaged(ctx context.Context, sql string) ([][]string, error) {
+	return w.query(ctx, strings.ReplaceAll(sql, "portrait.", "damaged."))
 }
 
 // query is the Query that Evaluate gets: HTTP answers as text.
@@ -150,8 +146,9 @@ func (w *warehouse) fill(t *testing.T) {
 	defer source.Close()
 	catalogue := readCatalogue(t)
 	people := map[string]*person{}
-	events := w.batch(t, "base.events")
-	duplicates := w.batch(t, "base.duplicates")
+	const columns = "events (profile_id, event_id, event, time, properties, events_partition, events_offset, events_index)"
+	events := w.batch(t, columns)
+	duplicates := w.batch(t, "duplicates (events_partition, events_offset, events_index)")
 	decoder := schemas.NewEventDecoder()
 	for offset := int64(0); ; offset++ {
 		line, bad, err := source.Next()
@@ -190,7 +187,7 @@ func (w *warehouse) fill(t *testing.T) {
 		}
 		if events.Rows() == 100_000 {
 			send(t, events)
-			events = w.batch(t, "base.events")
+			events = w.batch(t, columns)
 		}
 	}
 	send(t, events)
@@ -200,7 +197,7 @@ func (w *warehouse) fill(t *testing.T) {
 
 func (w *warehouse) fillProfiles(t *testing.T, people map[string]*person) {
 	t.Helper()
-	profiles := w.batch(t, "base.profiles")
+	profiles := w.batch(t, "profiles (profile_id, as_of, identifiers, features)")
 	for _, p := range people {
 		asOf := min(p.seen+36*time.Hour.Milliseconds(), ReferenceTime.UnixMilli())
 		if err := profiles.Append(p.id, time.UnixMilli(asOf).UTC(), []string{p.key}, p.features.json(asOf)); err != nil {
@@ -218,7 +215,7 @@ type batch interface {
 
 func (w *warehouse) batch(t *testing.T, table string) batch {
 	t.Helper()
-	b, err := w.conn.PrepareBatch(t.Context(), "INSERT INTO "+table)
+	b, err := w.conn.PrepareBatch(t.Context(), "INSERT INTO portrait."+table)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // purchase is a line of customer 12347, one of several in its month.
-const purchase = `(SELECT event_id FROM base.events WHERE JSONExtractString(properties, 'customer') = '12347' ORDER BY time, event_id LIMIT 1)`
+const purchase = `(SELECT event_id FROM portrait.events WHERE JSONExtractString(properties, 'customer') = '12347' ORDER BY time, event_id LIMIT 1)`
 
 // TestPublishedFigures fills a real ClickHouse with the whole data set, sees every check pass, and then
 // damages one thing at a time and sees those checks fail that look at it, and no other.
@@ -49,7 +49,7 @@ func TestPublishedFigures(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w.see(t, c.view, c.sql)
 			defer w.see(t, c.view, whole[c.view])
-			result, err := Evaluate(t.Context(), w.query)
+			result, err := Evaluate(t.Context(), w.damaged)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,40 +95,40 @@ type damage struct {
 
 func damages(worst string) []damage {
 	priced := func(which string) string {
-		return `SELECT * REPLACE (if(` + which + `, replaceRegexpOne(properties, '"amount":[0-9.]+', '"amount":9999'), properties) AS properties) FROM base.events`
+		return `SELECT * REPLACE (if(` + which + `, replaceRegexpOne(properties, '"amount":[0-9.]+', '"amount":9999'), properties) AS properties) FROM portrait.events`
 	}
 	line := `event_id = ` + purchase
-	lineOfWorst := fmt.Sprintf(`event_id = (SELECT min(event_id) FROM base.events WHERE JSONExtractString(properties, 'customer') = '%s' AND event = 'order_line_paid')`, worst)
+	lineOfWorst := fmt.Sprintf(`event_id = (SELECT min(event_id) FROM portrait.events WHERE JSONExtractString(properties, 'customer') = '%s' AND event = 'order_line_paid')`, worst)
 	featured := func(customer, from, to string) string {
-		return fmt.Sprintf(`SELECT * REPLACE (if(has(identifiers, 'customer_id:%s'), replaceRegexpOne(features, '%s', '%s'), features) AS features) FROM base.profiles`, customer, from, to)
+		return fmt.Sprintf(`SELECT * REPLACE (if(has(identifiers, 'customer_id:%s'), replaceRegexpOne(features, '%s', '%s'), features) AS features) FROM portrait.profiles_now`, customer, from, to)
 	}
 	return []damage{
 		{"one price changed", "events", priced(line), []string{CheckSamples, CheckLiveMonetary}},
-		{"one line removed", "events", `SELECT * FROM base.events WHERE NOT ` + line,
+		{"one line removed", "events", `SELECT * FROM portrait.events WHERE NOT ` + line,
 			[]string{CheckAccounting, CheckRuleA, CheckSamples, CheckLiveFrequency, CheckLiveMonetary}},
-		{"one line twice", "events", `SELECT * FROM base.events UNION ALL SELECT * FROM base.events WHERE ` + line,
+		{"one line twice", "events", `SELECT * FROM portrait.events UNION ALL SELECT * FROM portrait.events WHERE ` + line,
 			[]string{CheckAccounting, CheckRuleA, CheckSamples, CheckLiveFrequency, CheckLiveMonetary}},
-		{"one duplicate lost", "duplicates", `SELECT * FROM base.duplicates ORDER BY events_offset LIMIT 5267`,
+		{"one duplicate lost", "duplicates", `SELECT * FROM portrait.duplicates ORDER BY events_offset LIMIT 5267`,
 			[]string{CheckAccounting, CheckDuplicates}},
 		{"one line rejected too", "rejections", `SELECT toInt32(0) AS events_partition, toInt64(7) AS events_offset, toInt32(0) AS events_index`,
 			[]string{CheckAccounting, CheckRejected}},
 		{"one customer a month later", "events",
-			`SELECT * REPLACE (if(JSONExtractString(properties, 'customer') = '12346', addMonths(time, 1), time) AS time) FROM base.events`,
+			`SELECT * REPLACE (if(JSONExtractString(properties, 'customer') = '12346', addMonths(time, 1), time) AS time) FROM portrait.events`,
 			[]string{CheckCohorts, CheckSamples, CheckLiveRecency}},
-		{"one customer gone", "events", `SELECT * FROM base.events WHERE JSONExtractString(properties, 'customer') != '12350'`,
+		{"one customer gone", "events", `SELECT * FROM portrait.events WHERE JSONExtractString(properties, 'customer') != '12350'`,
 			[]string{CheckAccounting, CheckRuleA, CheckCustomers, CheckSegments, CheckScores, CheckCohorts, CheckSamples, CheckLiveProfiles}},
 		{"one poor customer made rich", "events", priced(lineOfWorst), []string{CheckSegments, CheckScores, CheckLiveMonetary}},
 		{"one live recency wrong", "profiles_now",
-			`SELECT * REPLACE (if(has(identifiers, 'customer_id:12349'), as_of - INTERVAL 1 DAY, as_of) AS as_of) FROM base.profiles`,
+			`SELECT * REPLACE (if(has(identifiers, 'customer_id:12349'), as_of - INTERVAL 1 DAY, as_of) AS as_of) FROM portrait.profiles_now`,
 			[]string{CheckLiveSamples, CheckLiveRecency}},
 		{"one live frequency wrong", "profiles_now", featured("12349", `"frequency":73`, `"frequency":74`),
 			[]string{CheckLiveSamples, CheckLiveFrequency}},
 		{"one live amount a penny off", "profiles_now", featured("12347", `"monetary":4310`, `"monetary":4310.01`),
 			[]string{CheckLiveSamples, CheckLiveMonetary}},
 		{"one profile doubled", "profiles_now",
-			`SELECT * FROM base.profiles UNION ALL SELECT * FROM base.profiles WHERE has(identifiers, 'customer_id:12352')`,
+			`SELECT * FROM portrait.profiles_now UNION ALL SELECT * FROM portrait.profiles_now WHERE has(identifiers, 'customer_id:12352')`,
 			[]string{CheckLiveProfiles}},
-		{"one profile missing", "profiles_now", `SELECT * FROM base.profiles WHERE NOT has(identifiers, 'customer_id:12352')`,
+		{"one profile missing", "profiles_now", `SELECT * FROM portrait.profiles_now WHERE NOT has(identifiers, 'customer_id:12352')`,
 			[]string{CheckLiveProfiles}},
 	}
 }

@@ -15,12 +15,14 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// What a mapping's text may take. The parser recurses per level and is quadratic in places, so these
-// are checked before it runs; a mapping of 200 columns needs a tenth of each.
+// What a mapping's text may take. The lexer copies the text for each carriage return, the parser recurses
+// per level and is quadratic in places, so these are checked before it runs; a mapping of 200 columns
+// needs a fifth of each.
 const (
 	maxMappingBytes = 128 << 10
 	maxMappingLine  = 4096
-	maxMappingDepth = 16 // of [ and {
+	maxMappingWords = 20_000 // tokens
+	maxMappingDepth = 16     // of [ and {
 )
 
 // MappingError says what is wrong at one place of a mapping, and what to do about it.
@@ -69,11 +71,16 @@ func parseYAML(source []byte) (ast.Node, error) {
 		return nil, start.errorf("keep only the columns you need", "the mapping has %d bytes, more than %d", len(source), maxMappingBytes)
 	}
 	for i, line := range bytes.Split(source, []byte{'\n'}) {
-		if len(line) > maxMappingLine || !utf8.Valid(line) {
-			return nil, place{i + 1, 1}.errorf("save it as UTF-8 and break long lines", "not UTF-8, or longer than %d bytes", maxMappingLine)
+		line = bytes.TrimSuffix(line, []byte{'\r'})
+		if len(line) > maxMappingLine || !utf8.Valid(line) || bytes.IndexByte(line, '\r') >= 0 {
+			return nil, place{i + 1, 1}.errorf("save it as UTF-8 and break long lines",
+				"not UTF-8, or longer than %d bytes, or with a carriage return inside", maxMappingLine)
 		}
 	}
 	tokens := lexer.Tokenize(strings.TrimPrefix(string(source), "\ufeff"))
+	if len(tokens) > maxMappingWords {
+		return nil, placeOf(tokens[maxMappingWords]).errorf("keep only the columns you need", "more than %d words and signs", maxMappingWords)
+	}
 	depth := 0
 	for _, t := range tokens {
 		switch t.Type {
