@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -208,4 +209,25 @@ func BenchmarkCompile(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// TestEvalConcurrently shares one catalogue among goroutines, as partitions do; it is for -race.
+func TestEvalConcurrently(t *testing.T) {
+	c := mustCompile(t, example+typical)
+	stages := []string{"a", "a", "b", "b"} // by orders
+	var wait sync.WaitGroup
+	for n := range int64(4) {
+		wait.Go(func() {
+			for range 200 {
+				in := &inputs{catalog: c, values: map[string]feature.Value{"orders": number(n), "paid": amount("101")}}
+				for _, tag := range c.Tags {
+					got, err := tag.Eval(in)
+					if err != nil || tag.Name == "stage" && got != stages[n] {
+						t.Errorf("%s of %d orders: %q, %v", tag.Name, n, got, err)
+					}
+				}
+			}
+		})
+	}
+	wait.Wait()
 }
