@@ -72,11 +72,20 @@ func (m *Machine) entry(id string) (*entry, error) {
 	if err != nil || e != nil {
 		return e, err
 	}
-	m.meta.lastBorn = max(m.meta.decided*1000, m.meta.lastBorn+1)
-	e = &entry{Node: *identity.NewNode(id, m.meta.lastBorn), profile: newState(m.cat), used: true}
+	e = &entry{Node: *identity.NewNode(id, m.birth()), profile: newState(m.cat), used: true}
 	m.cache.nodes[id] = e
 	m.cache.dirty(e)
 	return e, nil
+}
+
+// birth returns the birth of a new node: unique in the whole deployment, because it leaves the
+// partition's number as remainder, so ranks compare by births alone, in ClickHouse too.
+func (m *Machine) birth() int64 {
+	n := int64(m.dep.InboxPartitions)
+	b := max(m.meta.decided<<20, m.meta.lastBorn+1)
+	b += (int64(m.self) - b%n + n) % n
+	m.meta.lastBorn = b
+	return b
 }
 
 // lookup returns the node of an identifier, or nil if it was never seen.

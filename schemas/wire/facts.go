@@ -41,7 +41,7 @@ type Fact struct {
 // Merge is one row of the closed relation: for each root that the loser held, too.
 type Merge struct {
 	Loser  [16]byte // its profile; Fact.Profile is the winner's
-	Rank   int64    // birth of the winner's root: among a loser's rows the smallest is the surviving one
+	Rank   int64    // birth of the winner's root, unique: among a loser's rows the smallest is the surviving one
 	At     int64    // ms
 	Direct bool     // false: the loser had been absorbed before by what was absorbed now
 	Root   string   // identifier of the loser's root

@@ -75,7 +75,7 @@ const (
 // orders by (Born, ID): the older wins.
 type Node struct {
 	ID   string
-	Born int64 // microseconds of the stamp at which its partition first saw it, made unique there
+	Born int64 // ms of the stamp at which its partition first saw it, times 2^20, made unique in the deployment
 }
 
 // Less reports whether n's rank is below m's: n is the older.
