@@ -19,8 +19,8 @@ import (
 // Apache Kafka is skipped where Java or Maven is missing, unless PORTRAIT_REQUIRE names kafka.
 
 var (
-	embedded = sync.OnceValues(func() (server, error) { return broker.Start(broker.Config{}) })
-	apache   = sync.OnceValues(func() (server, error) {
+	embedded = once(func() (server, error) { return broker.Start(broker.Config{}) })
+	apache   = once(func() (server, error) {
 		dir, err := os.MkdirTemp("", "portrait-kafka-*")
 		if err != nil {
 			return nil, err
@@ -33,9 +33,19 @@ var (
 		}
 		return &temporary{node, dir}, nil
 	})
-	running  []func()
+	running  []server // to be closed by TestMain
 	topicSeq atomic.Int64
 )
+
+func once(start func() (server, error)) func() (server, error) {
+	return sync.OnceValues(func() (server, error) {
+		s, err := start()
+		if err == nil {
+			running = append(running, s)
+		}
+		return s, err
+	})
+}
 
 type server interface {
 	Addr() string
@@ -56,8 +66,8 @@ func (s *temporary) Close() {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for _, stop := range running {
-		stop()
+	for _, s := range running {
+		s.Close()
 	}
 	os.Exit(code)
 }
@@ -86,8 +96,6 @@ func connect(t testing.TB, start func() (server, error)) *kafka.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	once := sync.OnceFunc(s.Close)
-	running = append(running, once)
 	client, err := kafka.NewClient(kafka.Config{Brokers: []string{s.Addr()}})
 	if err != nil {
 		t.Fatal(err)
