@@ -34,23 +34,34 @@ func newFeatures(specs []schemas.FeatureSpec) *features {
 	return &features{specs, make([]int64, len(specs))}
 }
 
-func (f *features) update(t *testing.T, ev *schemas.RawEvent) {
-	t.Helper()
+func (f *features) update(ev *schemas.RawEvent) error {
 	for i, spec := range f.specs {
-		if !slices.Contains(spec.Events, ev.Name) || !holds(t, spec.Where, ev) {
+		if !slices.Contains(spec.Events, ev.Name) {
+			continue
+		}
+		ok, err := holds(spec.Where, ev)
+		if err != nil {
+			return err
+		}
+		if !ok {
 			continue
 		}
 		switch spec.Kind {
 		case "count":
 			f.values[i]++
 		case "sum":
-			f.values[i] += int64(amount(t, ev, spec.Property))
+			d, err := amount(ev, spec.Property)
+			if err != nil {
+				return err
+			}
+			f.values[i] += int64(d)
 		case "recency":
 			f.values[i] = max(f.values[i], ev.TimeMS)
 		default:
-			t.Fatalf("feature %s is of kind %s", spec.Name, spec.Kind)
+			return fmt.Errorf("feature %s is of kind %s", spec.Name, spec.Kind)
 		}
 	}
+	return nil
 }
 
 func property(ev *schemas.RawEvent, key string) (schemas.RawProp, bool) {
@@ -61,34 +72,29 @@ func property(ev *schemas.RawEvent, key string) (schemas.RawProp, bool) {
 	return ev.Props[k], true
 }
 
-func amount(t *testing.T, ev *schemas.RawEvent, key string) schemas.Decimal {
-	t.Helper()
+func amount(ev *schemas.RawEvent, key string) (schemas.Decimal, error) {
 	p, _ := property(ev, key)
-	d, err := schemas.ParseDecimal(p.Text)
-	if err != nil {
-		t.Fatalf("%s of event %s: %v", key, ev.ID, err)
-	}
-	return d
+	return schemas.ParseDecimal(p.Text)
 }
 
-func holds(t *testing.T, conditions []schemas.Condition, ev *schemas.RawEvent) bool {
-	t.Helper()
+func holds(conditions []schemas.Condition, ev *schemas.RawEvent) (bool, error) {
 	for _, c := range conditions {
 		_, exists := property(ev, c.Property)
 		switch c.Op {
 		case "exists":
 			if exists != c.Values[0].(bool) {
-				return false
+				return false, nil
 			}
 		case "gt":
-			if !exists || amount(t, ev, c.Property) <= c.Values[0].(schemas.Decimal) {
-				return false
+			d, err := amount(ev, c.Property)
+			if err != nil || d <= c.Values[0].(schemas.Decimal) {
+				return false, err
 			}
 		default:
-			t.Fatalf("condition %s %s", c.Property, c.Op)
+			return false, fmt.Errorf("condition %s %s", c.Property, c.Op)
 		}
 	}
-	return true
+	return true, nil
 }
 
 // json writes the features as a profile document does: a duration in seconds, an amount as a number.

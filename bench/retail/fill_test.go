@@ -15,7 +15,10 @@ import (
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
 
+	"portrait/pipeline/importer"
+	"portrait/pipeline/normalize"
 	"portrait/schemas"
+	"portrait/schemas/wire"
 	"portrait/sinks/clickhouse"
 )
 
@@ -136,20 +139,41 @@ func (w *warehouse) query(ctx context.Context, sql string) ([][]string, error) {
 	return rows, nil
 }
 
-// fill runs all lines through the importer, and through a pipeline of the simplest kind.
+const (
+	eventColumns     = "events (profile_id, event_id, event, time, properties, events_partition, events_offset, events_index)"
+	duplicateColumns = "duplicates (events_partition, events_offset, events_index)"
+)
+
+// filling stands for the pipeline: it decodes and normalises events as the router does, finds their
+// person by the only identifier they have, and drops what that person's profile remembers.
+type filling struct {
+	decoder            *schemas.EventDecoder
+	normalizer         *normalize.Normalizer
+	catalogue          []schemas.FeatureSpec
+	people             map[string]*person
+	events, duplicates batch
+}
+
+// fill runs all lines through the importer into the tables.
 func (w *warehouse) fill(t *testing.T) {
 	t.Helper()
+	keys, err := normalize.NewKeys(make([]byte, normalize.KeyBytes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deployment := schemas.DefaultDeployment()
+	deployment.KeyID, deployment.KeyCheck = keys.ID(), keys.KeyCheck()
+	normalizer, err := normalize.New(&deployment, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
 	source, err := Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer source.Close()
-	catalogue := readCatalogue(t)
-	people := map[string]*person{}
-	const columns = "events (profile_id, event_id, event, time, properties, events_partition, events_offset, events_index)"
-	events := w.batch(t, columns)
-	duplicates := w.batch(t, "duplicates (events_partition, events_offset, events_index)")
-	decoder := schemas.NewEventDecoder()
+	f := &filling{schemas.NewEventDecoder(), normalizer, readCatalogue(t), map[string]*person{},
+		w.batch(t, eventColumns), w.batch(t, duplicateColumns)}
 	for offset := int64(0); ; offset++ {
 		line, bad, err := source.Next()
 		if errors.Is(err, io.EOF) {
@@ -158,41 +182,46 @@ func (w *warehouse) fill(t *testing.T) {
 		if err != nil || bad != nil {
 			t.Fatal(err, bad)
 		}
-		decoder.Each(line.Value, func(item schemas.Item) {
-			if item.Err != nil {
-				t.Fatalf("line %d: the router would reject it: %v", line.Line, item.Err)
-			}
-			ev := item.Event
-			if len(ev.Identifiers) != 1 || ev.TimeMS != line.Time {
-				t.Fatalf("line %d: %+v", line.Line, ev)
-			}
-			key := ev.Identifiers[0].Type + ":" + ev.Identifiers[0].Value
-			p := people[key]
-			if p == nil {
-				p = &person{id: uuid.NewSHA1(uuid.NameSpaceOID, []byte(key)), key: key, known: map[string]bool{}, features: newFeatures(catalogue)}
-				people[key] = p
-			}
-			p.seen = line.Time
-			if p.duplicate(ev.ID) {
-				err = duplicates.Append(int32(0), offset, int32(0))
-				return
-			}
-			p.features.update(t, ev)
-			_, properties, _ := bytes.Cut(line.Value, []byte(`"properties":`))
-			err = events.Append(p.id, ev.ID, ev.Name, time.UnixMilli(line.Time).UTC(),
-				string(properties[:len(properties)-1]), int32(0), offset, int32(0))
-		})
+		f.decoder.Each(line.Value, func(item schemas.Item) { err = f.add(line, item, offset) })
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("line %d: %v", line.Line, err)
 		}
-		if events.Rows() == 100_000 {
-			send(t, events)
-			events = w.batch(t, columns)
+		if f.events.Rows() == 100_000 {
+			send(t, f.events)
+			f.events = w.batch(t, eventColumns)
 		}
 	}
-	send(t, events)
-	send(t, duplicates)
-	w.fillProfiles(t, people)
+	send(t, f.events)
+	send(t, f.duplicates)
+	w.fillProfiles(t, f.people)
+}
+
+func (f *filling) add(line importer.Event, item schemas.Item, offset int64) error {
+	if item.Err != nil {
+		return fmt.Errorf("the router would reject it: %w", item.Err)
+	}
+	var ev wire.Event
+	var repairs normalize.Repairs
+	f.normalizer.Event(item.Event, &ev, &repairs)
+	if len(ev.Identifiers) != 1 || repairs != (normalize.Repairs{}) || item.Event.TimeMS != line.Time {
+		return fmt.Errorf("the router changes it: %v %+v", &repairs, ev)
+	}
+	key := ev.Identifiers[0]
+	p := f.people[key]
+	if p == nil {
+		p = &person{id: uuid.NewSHA1(uuid.NameSpaceOID, []byte(key)), key: key, known: map[string]bool{}, features: newFeatures(f.catalogue)}
+		f.people[key] = p
+	}
+	p.seen = line.Time
+	if p.duplicate(ev.ID) {
+		return f.duplicates.Append(int32(0), offset, int32(0))
+	}
+	if err := p.features.update(item.Event); err != nil {
+		return err
+	}
+	_, properties, _ := bytes.Cut(line.Value, []byte(`"properties":`))
+	return f.events.Append(p.id, ev.ID, ev.Name, time.UnixMilli(line.Time).UTC(),
+		string(properties[:len(properties)-1]), int32(0), offset, int32(0))
 }
 
 func (w *warehouse) fillProfiles(t *testing.T, people map[string]*person) {
