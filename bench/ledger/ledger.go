@@ -22,7 +22,7 @@ type Ledger struct {
 
 	// Derived once by index, on first use after the last Record.
 	indexed  int
-	bySeq    map[int32]int32 // only where seq is not its place
+	places   []int32 // by seq: place plus one; acknowledgements come in another order than the plan's
 	people   []Person
 	byPerson [][]int32 // places of counted events in time order
 }
@@ -80,16 +80,19 @@ func (l *Ledger) Counts() (stored, duplicates, rejected int64) {
 	return stored, duplicates, rejected
 }
 
+// Last returns the largest sequence number sent, -1 if there is none.
+func (l *Ledger) Last() int32 {
+	l.index()
+	return int32(len(l.places)) - 1
+}
+
 // BySeq returns the record of a sequence number, or nil if it was not sent.
 func (l *Ledger) BySeq(seq int32) *Event {
 	l.index()
-	if i, ok := l.bySeq[seq]; ok {
-		return l.At(int(i))
+	if seq < 0 || int(seq) >= len(l.places) || l.places[seq] == 0 {
+		return nil
 	}
-	if int(seq) < l.len() && l.At(int(seq)).Seq == seq {
-		return l.At(int(seq))
-	}
-	return nil
+	return l.At(int(l.places[seq]) - 1)
 }
 
 // People returns everyone who sent an event that counts, by number.
@@ -111,16 +114,17 @@ func (l *Ledger) Events(person int32, f func(*Event)) {
 
 func (l *Ledger) index() {
 	n := l.len()
-	if l.indexed == n && l.bySeq != nil {
+	if l.indexed == n {
 		return
 	}
-	l.indexed, l.bySeq, l.people, l.byPerson = n, map[int32]int32{}, nil, nil
+	l.indexed, l.places, l.people, l.byPerson = n, make([]int32, 0, n), nil, nil
 	var slots []Slots
 	for i := range n {
 		ev := l.At(i)
-		if int(ev.Seq) != i {
-			l.bySeq[ev.Seq] = int32(i)
+		for int(ev.Seq) >= len(l.places) {
+			l.places = append(l.places, 0)
 		}
+		l.places[ev.Seq] = int32(i) + 1
 		if ev.Kind != Counted {
 			continue
 		}
