@@ -53,9 +53,18 @@ func appendWide(b []byte, a wide) []byte {
 
 // readWide reads what appendWide wrote, and how many bytes that were; 0 if b is cut short.
 func readWide(b []byte) (wide, int) {
-	if len(b) > 0 && b[0] < 0x80 {
-		return wideOf(int64(b[0]>>1) ^ -int64(b[0]&1)), 1
+	var u uint64
+	for i := 0; i < len(b) && i < 9; i++ { // 63 bits: nearly always
+		c := b[i]
+		u |= uint64(c&0x7f) << (7 * i & 63)
+		if c < 0x80 {
+			return wideOf(int64(u>>1) ^ -int64(u&1)), i + 1
+		}
 	}
+	return readLong(b)
+}
+
+func readLong(b []byte) (wide, int) {
 	var hi, lo uint64
 	for i := 0; i < len(b) && i < maxWide; i++ {
 		c := uint64(b[i] & 0x7f)
