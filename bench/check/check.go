@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -27,8 +28,8 @@ type Input struct {
 	// sensitive types the deployment's keyed hash.
 	Canonical func(identifierType, value string) string
 
-	// AsOf is the instant at which tags are compared. The stream was quiet, and topic and ClickHouse have
-	// passed it; a few seconds ago, because tags go on moving with time.
+	// AsOf is the latest instant at which tags may be compared: the stream was quiet, and topic and
+	// ClickHouse have passed it. An earlier one is chosen if too many tags were about to flip then.
 	AsOf time.Time
 }
 
@@ -44,6 +45,7 @@ type checker struct {
 	ctx    context.Context // of the one call of Run that made the checker
 	report *bench.Report
 
+	instant  time.Time // at which tags are compared
 	people   []ledger.Person
 	expected []ledger.Expected // as people
 	place    map[int32]int     // person number -> place in people
@@ -92,13 +94,47 @@ func (c *checker) prepare() {
 	c.people = c.Ledger.People()
 	c.report.People = len(c.people)
 	c.place, c.owner = make(map[int32]int, len(c.people)), make(map[string]int32, 4*len(c.people))
+	c.instant = c.calm()
 	c.relation = relation{profiles: map[string][]int32{}, people: map[int32][]string{}}
 	for i, p := range c.people {
 		c.place[p.Number] = i
-		c.expected = append(c.expected, c.Ledger.Expect(p, c.AsOf, Margin))
+		c.expected = append(c.expected, c.Ledger.Expect(p, c.instant, Margin))
 		c.Ledger.Identifiers(p, func(identifierType, value string) {
 			c.owner[c.Canonical(identifierType, value)] = p.Number
 		})
+	}
+}
+
+// calm chooses the instant at which tags are compared: AsOf, or before it the latest at which clearly
+// fewer than MaxUndetermined are about to flip. For example, a whole crowd that stopped at once turns silent at
+// once. Any instant behind the last event will do, because from then on only timers change tags, and their
+// changes say when they were due.
+func (c *checker) calm() time.Time {
+	var last int64
+	for i := range c.Ledger.Len() {
+		last = max(last, c.Ledger.At(i).Time, c.Ledger.At(i).Sent)
+	}
+	const step, sample = 250 * time.Millisecond, 1000
+	stride := max(1, len(c.people)/sample)
+	best, fewest := c.AsOf, math.MaxInt
+	for at := c.AsOf; ; at = at.Add(-step) {
+		flips, compared := 0, 0
+		for i := 0; i < len(c.people); i += stride {
+			e := c.Ledger.Expect(c.people[i], at, Margin)
+			for _, undetermined := range e.Undetermined {
+				compared++
+				if undetermined {
+					flips++
+				}
+			}
+		}
+		if flips < fewest {
+			best, fewest = at, flips
+		}
+		enough := float64(flips) <= 0.75*MaxUndetermined*float64(compared)
+		if enough || at.Add(-step-Margin).UnixMilli() < last {
+			return best
+		}
 	}
 }
 

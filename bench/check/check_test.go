@@ -12,9 +12,14 @@ import (
 	"portrait/schemas"
 )
 
+func (w *world) input(t *testing.T) Input {
+	t.Helper()
+	return Input{Ledger: w.ledger, Topic: w.topic(t), Query: w.query, Canonical: canonical, AsOf: w.asOf}
+}
+
 func (w *world) run(t *testing.T) *bench.Report {
 	t.Helper()
-	report, err := Run(context.Background(), Input{Ledger: w.ledger, Topic: w.topic(t), Query: w.query, Canonical: canonical, AsOf: w.asOf})
+	report, err := Run(context.Background(), w.input(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +290,7 @@ func TestAnUnreachableClickHouseIsAnError(t *testing.T) {
 		t.Run(part, func(t *testing.T) {
 			w := whole.clone()
 			w.failing = part
-			_, err := Run(context.Background(), Input{Ledger: w.ledger, Topic: w.topic(t), Query: w.query, Canonical: canonical, AsOf: w.asOf})
+			_, err := Run(context.Background(), w.input(t))
 			if err == nil || !strings.Contains(err.Error(), "connection refused") {
 				t.Fatalf("error %v", err)
 			}

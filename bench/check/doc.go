@@ -16,12 +16,13 @@
 //	features                  orders, amounts, counts, times and texts of each profile's document
 //	funnel                    windowFunnel over events_now, per profile
 //	versions_gapless          previous_version chains without a gap, per profile
-//	tags_final                the topic replayed until AsOf, merges included, per person
+//	tags_final                the topic replayed until an instant, merges included, per person
 //	tags_history              absences that lasted were noticed; nothing entered that the events contradict
 //	tags_topic_vs_clickhouse  the same changes on both sides
 //
-// Time. Tags move on while the check runs. Those that could flip within Margin of AsOf are undetermined: they are counted, and
-// the check fails if they are more than MaxUndetermined of all. On both sides of tags_topic_vs_clickhouse only
-// changes decided before AsOf minus Margin are compared. So call Run when the topic and ClickHouse
-// have both passed AsOf.
+// Time. Tags move on while the check runs. They are compared at AsOf, or at an instant shortly before it if too
+// many were about to flip at AsOf. Those that could flip within Margin of the instant are undetermined: they are
+// counted, and the check fails if they are MaxUndetermined of all or more. On both sides of
+// tags_topic_vs_clickhouse only changes decided before AsOf minus Margin are compared. So call Run when the topic and
+// ClickHouse have both passed AsOf.
 package check

@@ -57,13 +57,15 @@ func profileID(person int32, born int) string {
 }
 
 // perfect plays a small shop and writes down what must come of it.
-func perfect(t *testing.T) *world {
+func perfect(t *testing.T) *world { return perfectUntil(t, start.Add(45*time.Second)) }
+
+func perfectUntil(t *testing.T, asOf time.Time) *world {
 	t.Helper()
 	g, err := generator.New(generator.Config{Seed: 11, Rate: 200, Duration: 40 * time.Second, Start: start})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{ledger: ledger.New(g.Run()), asOf: start.Add(45 * time.Second)}
+	w := &world{ledger: ledger.New(g.Run()), asOf: asOf}
 	run := g.Run()
 	for {
 		r, _, ok := g.Next(nil)

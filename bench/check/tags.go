@@ -16,7 +16,7 @@ func (c *checker) versionsGapless() (bench.Check, error) {
 		c.Topic.dropped), nil
 }
 
-// replay is the state that a consumer of the topic holds at AsOf.
+// replay is the state that a consumer of the topic held at the instant.
 type replay struct {
 	tags   []ledger.Tags // as Topic.profiles
 	people []int32       // person of each profile, -1: of another run
@@ -37,11 +37,11 @@ func (c *checker) replay(d *differences) replay {
 	for i := range c.Topic.profiles {
 		r.people[i] = c.person(&c.Topic.profiles[i])
 	}
-	asOf := c.AsOf.UnixMilli()
+	instant := c.instant.UnixMilli()
 	for i := range c.Topic.changes {
 		ch := &c.Topic.changes[i]
 		if ch.kind == schemas.Merged || ch.kind == schemas.Erased || r.people[ch.profile] < 0 ||
-			ch.cause == schemas.CauseTimer && ch.at > asOf {
+			ch.cause == schemas.CauseTimer && ch.at > instant {
 			continue
 		}
 		tag, ok := tagOf(c.Topic.word[ch.tag])
@@ -125,8 +125,8 @@ func (c *checker) tagsFinal() (bench.Check, error) {
 	if share >= MaxUndetermined {
 		d.add("too many undetermined: choose an instant at which less happens")
 	}
-	return d.result("%d tags of %d people, %d (%.2f %%) undetermined within %v of the instant", compared, len(c.people),
-		undetermined, 100*share, Margin), nil
+	return d.result("%d tags of %d people, %d (%.2f %%) undetermined within %v of %s", compared, len(c.people),
+		undetermined, 100*share, Margin, c.instant.UTC().Format("15:04:05.000")), nil
 }
 
 // tagsHistory looks at the way there: what lasted was noticed, and nothing was said that is not so.
