@@ -44,6 +44,7 @@ func TestFreeSpaceMark(t *testing.T) {
 		{"at the mark, not for what is written", 1 << 30, 2, true},
 		{"room for what is written", 1<<30 + 1<<20, 2, false},
 		{"room for one of several parts", 1<<30 + 1<<20, 4, true},
+		{"room for each part, not for all", 1<<30 + 4<<20, 4, true},
 		{"room for all parts", 1<<30 + 16<<20, 4, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,6 +99,47 @@ func TestDiskFullAtEveryAsk(t *testing.T) {
 		mustCommit(t, p, random(8)) // whatever lies about must not get into the next one
 		before.after(random(4)).after(random(8)).require(t, p)
 	}
+}
+
+// TestLitterAndCrash: parts left by a refused commit must not count among those of the next one.
+func TestLitterAndCrash(t *testing.T) {
+	dir := t.TempDir()
+	d := &disk{free: 2 << 30, asks: -1}
+	o := diskOptions(d)
+	writes := -1 // left until the crash; negative: none comes
+	o.beforeWrite = func() error {
+		if writes == 0 {
+			return errCrash
+		}
+		writes--
+		return nil
+	}
+	db := mustOpen(t, dir, o)
+	p := mustAcquire(t, db, 0)
+	mustCommit(t, p, random(1))
+	d.asks = 2 // the whole checkpoint, and its first part
+	if err := p.Commit(random(4)); !errors.Is(err, ErrDiskFull) || p.stale() != nil {
+		t.Fatalf("%v; the handle should have stayed good", err)
+	}
+	d.asks = -1
+	next := random(8)
+	parts, err := p.stage(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.discard(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.stage(random(4)); err != nil { // more litter than one part
+		t.Fatal(err)
+	}
+	writes = 1 + int(parts) + 1 // the removal, the parts and their end
+	if err := p.Commit(next); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+	writes = -1
+	mustClose(t, db)
+	model{}.after(random(1)).after(next).require(t, mustAcquire(t, mustOpen(t, dir, testOptions()), 0))
 }
 
 func TestFreeBytes(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"portrait/profile"
 )
@@ -131,6 +132,58 @@ func TestReadsDuringCommit(t *testing.T) {
 		t.Fatalf("%d steps; the checkpoint should go in parts", steps)
 	}
 	before.after(random(4)).require(t, p)
+}
+
+// TestHalfWayFailure: what a failed commit left half-applied must not show when another partition's
+// commit renews the view.
+func TestHalfWayFailure(t *testing.T) {
+	o := testOptions()
+	fail := func() error { return nil }
+	o.beforeWrite = func() error { return fail() }
+	db := mustOpen(t, t.TempDir(), o)
+	p, other := mustAcquire(t, db, 0), mustAcquire(t, db, 1)
+	mustCommit(t, p, random(1))
+	parts, err := p.stage(random(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fail = crashAfter(int(parts) + 2) // parts, end, and the first part applied
+	if err := p.Commit(random(4)); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+	fail = func() error { return nil }
+	mustCommit(t, other, random(1))
+	if _, err := p.Load([]byte("k0000")); !errors.Is(err, ErrStale) {
+		t.Errorf("load: %v", err)
+	}
+	if err := p.Commit(random(8)); !errors.Is(err, ErrStale) {
+		t.Errorf("commit: %v", err)
+	}
+	model{}.after(random(1)).after(random(4)).require(t, mustAcquire(t, db, 0))
+}
+
+// TestCloseWaits: a read inside goes on, later ones are refused, and only then it closes.
+func TestCloseWaits(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), testOptions())
+	synctest.Test(t, func(t *testing.T) {
+		var r readers
+		r.renew(db.badger.NewTransaction(false))
+		_, release, err := r.enter()
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed := false
+		go func() { closed = r.close() }()
+		synctest.Wait()
+		if _, _, err := r.enter(); !errors.Is(err, ErrClosed) || closed {
+			t.Errorf("entered: %v; closed: %v", err, closed)
+		}
+		release()
+		synctest.Wait()
+		if !closed || r.close() {
+			t.Errorf("closed %v, or closed twice", closed)
+		}
+	})
 }
 
 func TestReadersBesideWriter(t *testing.T) {

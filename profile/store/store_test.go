@@ -328,4 +328,8 @@ func TestOptions(t *testing.T) {
 	if err := o.Validate(); err != nil {
 		t.Error(err)
 	}
+	// What a crash of the host leaves cannot be tried here.
+	if settings := badgerOptions("d", &o); !settings.SyncWrites || settings.NumVersionsToKeep != 1 {
+		t.Error("commits are not synced")
+	}
 }
