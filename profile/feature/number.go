@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 
@@ -120,22 +121,37 @@ func (n *number) scan(state []byte, now int64) (v Value, turn int64, changes boo
 	if len(r) == 0 {
 		return n.nothing(), 0, false
 	}
-	cut := n.window.grid.cut(now, r.newest())
+	bucket, size := binary.Varint(r)
+	cut := n.window.grid.cut(now, bucket)
 	var total wide
 	any := false
-	for w := r.walk(); w.next() && w.bucket > cut; {
-		x, size := readWide(w.rest)
-		w.rest = w.rest[size:]
+	// As walk does, written out: rules read every window that an event touches.
+	for rest := r[size:]; bucket > cut; {
+		var x wide
+		if c := rest[0]; c < 0x80 { // nearly every count
+			x, rest = wideOf(int64(c>>1)^-int64(c&1)), rest[1:]
+		} else {
+			x, size = readWide(rest)
+			rest = rest[size:]
+		}
 		switch {
 		case n.fold == foldAdd:
 			total = total.add(x)
 			if !x.zero() {
-				turn, changes = w.bucket, true
+				turn, changes = bucket, true
 			}
 		case !any || n.fold == foldMin && x.less(total) || n.fold == foldMax && total.less(x):
-			total, turn, changes = x, w.bucket, true
+			total, turn, changes = x, bucket, true
 		}
 		any = true
+		if len(rest) == 0 {
+			break
+		}
+		distance := uint64(rest[0])
+		if size = 1; distance >= 0x80 {
+			distance, size = binary.Uvarint(rest)
+		}
+		bucket, rest = bucket-int64(distance), rest[size:]
 	}
 	if !any {
 		return n.nothing(), 0, false
