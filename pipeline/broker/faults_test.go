@@ -106,6 +106,16 @@ func TestFaults(t *testing.T) {
 		{"out of range by mistake", func(_ *testing.T, c *kfake.Cluster) {
 			c.Fault(kfake.Fault{Keys: fetch, Err: kerr.OffsetOutOfRange, Count: 3})
 		}, false},
+		{"slow answers", func(_ *testing.T, c *kfake.Cluster) {
+			requests := 0
+			c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+				c.KeepControl()
+				if requests++; requests%10 == 0 {
+					c.SleepControl(func() { <-time.After(100 * time.Millisecond) })
+				}
+				return nil, nil, false
+			})
+		}, false},
 		{"connections closed", func(_ *testing.T, c *kfake.Cluster) { every(c, 5, kmsg.Produce, kmsg.Fetch) }, false},
 		{"leader moves", func(t *testing.T, c *kfake.Cluster) {
 			requests := 0
