@@ -26,6 +26,7 @@ type demoOptions struct {
 	data     string
 	broker   string
 	seed     uint64
+	dataset  string
 }
 
 func demoCommand() *cobra.Command {
@@ -39,9 +40,18 @@ the generator wrote into its ledger; the exit code is 1 if anything differs.`,
 		Example: `  portrait demo
   portrait demo --duration 60s --json
   portrait demo --rate 20000 --json
-  portrait demo --broker apache --json`,
+  portrait demo --broker apache --json
+  portrait demo --dataset online-retail`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch o.dataset {
+			case "":
+				return runDemo(cmd.Context(), o)
+			case "online-retail":
+				return runRetail(cmd.Context(), o)
+			}
+			return fmt.Errorf("demo: no data set %q; there is online-retail", o.dataset)
+		},
 	}
 	f := c.Flags()
 	f.DurationVar(&o.duration, "duration", 60*time.Second, "how long the shop is open")
@@ -49,6 +59,7 @@ the generator wrote into its ledger; the exit code is 1 if anything differs.`,
 	f.BoolVar(&o.json, "json", false, "print one JSON object with the result on stdout, nothing else")
 	f.StringVar(&o.data, "data", "", "data directory to use and keep (default: a temporary one)")
 	f.StringVar(&o.broker, "broker", "embedded", "embedded, apache (started for this run), or HOST:PORT of a Kafka broker")
+	f.StringVar(&o.dataset, "dataset", "", "online-retail: import a year of a real shop instead, and compare with published figures")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the shop")
 	return c
 }

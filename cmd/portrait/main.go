@@ -46,6 +46,6 @@ Start with:
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	c.AddCommand(demoCommand(), runCommand())
+	c.AddCommand(demoCommand(), runCommand(), importCommand())
 	return c
 }

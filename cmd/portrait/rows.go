@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -32,6 +33,8 @@ func text(v reflect.Value) string {
 		return text(v.Elem())
 	}
 	switch x := v.Interface().(type) {
+	case float64:
+		return strconv.FormatFloat(x, 'f', -1, 64)
 	case time.Time:
 		return x.Format("2006-01-02 15:04:05.999")
 	case fmt.Stringer:

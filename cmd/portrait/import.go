@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"portrait/pipeline"
+	"portrait/pipeline/importer"
+	"portrait/pipeline/kafka"
+	"portrait/schemas"
+	"portrait/schemas/wire"
+)
+
+type importOptions struct {
+	mapping, data, config, catalog, until string
+	fresh                                 bool
+	clock                                 string
+	dedupe                                int
+}
+
+func importCommand() *cobra.Command {
+	var o importOptions
+	c := &cobra.Command{
+		Use:   "import [--map FILE] INPUT…",
+		Short: "Send files of events: JSONL, or CSV through a mapping",
+		Long: `Send files of events to portrait.events. An input is native JSONL (one event, or an array of
+events, a line), or CSV with --map; .gz and .zst are read directly. A line that cannot be used is
+reported with its number and reason, and the rest goes on.
+
+Without --new the events go to the running service of the data directory (or the brokers of
+--config), like any other events: they must not be history, or absence tags would compare old
+events with the wall clock. With --new a fresh embedded deployment is made in --data; with
+--clock event its time is that of the events, so a year of history passes in a minute, and the
+command ends when everything is stored. The inputs must then be in order of time.`,
+		Example: `  portrait import events.jsonl.zst
+  portrait import --map orders.mapping.yaml orders.csv.gz
+  portrait import --data history --new --clock event --map orders.mapping.yaml orders.csv`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, inputs []string) error { return runImport(cmd.Context(), o, inputs) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.mapping, "map", "", "mapping file (YAML): CSV columns to events")
+	f.StringVar(&o.data, "data", "", "data directory")
+	f.StringVar(&o.config, "config", "", "configuration file")
+	f.StringVar(&o.catalog, "catalog", "private-domain", "with --new: catalogue, a shipped name or a file")
+	f.BoolVar(&o.fresh, "new", false, "make a fresh embedded deployment in --data, and stop when all is stored")
+	f.StringVar(&o.clock, "clock", "wall", "with --new: wall or event")
+	f.StringVar(&o.until, "until", "", "with --clock event: advance the clock to this instant at the end (RFC 3339; default: the last event)")
+	f.IntVar(&o.dedupe, "dedupe-ids", 0, "with --new: event ids a profile remembers (default 64)")
+	return c
+}
+
+func runImport(ctx context.Context, o importOptions, inputs []string) error {
+	sources, err := openInputs(o.mapping, inputs)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, s := range sources {
+			s.Close()
+		}
+	}()
+	if o.fresh {
+		return importFresh(ctx, o, sources)
+	}
+	if o.clock != "wall" {
+		return errors.New("import: --clock event needs --new: a running deployment has its clock already")
+	}
+	return importRunning(ctx, o, sources)
+}
+
+func openInputs(mapping string, inputs []string) ([]*importer.Source, error) {
+	var m *importer.Mapping
+	if mapping != "" {
+		text, err := os.ReadFile(mapping)
+		if err != nil {
+			return nil, err
+		}
+		if m, err = importer.ParseMapping(text); err != nil {
+			return nil, fmt.Errorf("%s: %w", mapping, err)
+		}
+	}
+	var sources []*importer.Source
+	for _, path := range inputs {
+		s, err := importer.Open(path, m)
+		if err != nil {
+			for _, open := range sources {
+				open.Close()
+			}
+			return nil, err
+		}
+		sources = append(sources, s)
+	}
+	return sources, nil
+}
+
+// importRunning sends to a deployment that is there.
+func importRunning(ctx context.Context, o importOptions, sources []*importer.Source) error {
+	config, err := LoadConfig(o.config)
+	if err != nil {
+		return err
+	}
+	override(&config.DataDir, o.data)
+	brokers := config.Kafka
+	if len(brokers.Brokers) == 0 {
+		r, err := findRunning(config.DataDir)
+		if err != nil {
+			return err
+		}
+		brokers.Brokers, config.Prefix = r.Brokers, r.Prefix
+	}
+	client, err := kafka.NewClient(brokers)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	topic := pipeline.TopicNames(config.Prefix).Events
+	partitions, err := pipeline.EventsPartitions(ctx, client, config.Prefix)
+	if err != nil {
+		return err
+	}
+	j := &importJob{client: client, topic: topic, partitions: partitions, out: os.Stderr}
+	if err := j.run(ctx, sources...); err != nil {
+		return err
+	}
+	fmt.Printf("%d lines sent, %d left out\n", j.Lines, j.Bad)
+	return nil
+}
+
+// importFresh makes a deployment, fills it and stops it.
+func importFresh(ctx context.Context, o importOptions, sources []*importer.Source) error {
+	if o.data == "" {
+		return errors.New("import: --new needs --data DIR, a directory that does not exist yet or is empty")
+	}
+	if entries, err := os.ReadDir(o.data); err == nil && len(entries) > 0 {
+		return fmt.Errorf("import: %s is not empty; --new makes a fresh deployment, so name another directory", o.data)
+	}
+	text, err := catalogText(o.catalog)
+	if err != nil {
+		return err
+	}
+	h := history{data: o.data, catalog: text, clock: schemas.Clock(o.clock), dedupe: o.dedupe, out: os.Stderr}
+	if o.until != "" {
+		if h.until, err = time.Parse(time.RFC3339, o.until); err != nil {
+			return fmt.Errorf("import: --until: %w", err)
+		}
+	}
+	j, err := h.run(ctx, sources, nil)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d lines sent, %d left out; everything is stored in %s\nlook at it with: portrait sql --data %s 'SELECT * FROM accounting'\n",
+		j.Lines, j.Bad, o.data, o.data)
+	return nil
+}
+
+// catalogText reads a catalogue: a shipped name, or a file.
+func catalogText(name string) ([]byte, error) {
+	if text, err := schemas.ShippedCatalog(name); err == nil {
+		return text, nil
+	}
+	text, err := os.ReadFile(filepath.Clean(name))
+	if err != nil {
+		return nil, fmt.Errorf("catalogue %q is neither shipped nor a file: %w", name, err)
+	}
+	return text, nil
+}
+
+// history is an import into a fresh embedded deployment.
+type history struct {
+	data    string
+	catalog []byte
+	clock   schemas.Clock
+	dedupe  int
+	zone    string    // of calendar days; default the deployment's
+	until   time.Time // event clock: where time ends; zero: with the last event
+	out     *os.File
+	quiet   bool
+	Elapsed time.Duration // from the first line to the last stored
+}
+
+// run imports, and calls done (nil: nothing) when everything is stored and the service still runs.
+func (h *history) run(ctx context.Context, sources []*importer.Source, done func(context.Context, *Service) error) (*importJob, error) {
+	deployment := DeploymentConfig{Clock: h.clock, DedupeIDs: h.dedupe, TimeZone: h.zone}
+	if h.clock == schemas.ClockEvent {
+		deployment.EventsPartitions = 1 // the log of history is in order of time
+	}
+	config, err := Config{DataDir: h.data, HTTP: "127.0.0.1:0", Deployment: deployment}.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewTextHandler(h.out, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	s, err := StartService(ctx, config, Catalogs{Publish: h.catalog}, log, h.out)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.Run(ctx) })
+	job := &importJob{client: s.node.Client(), topic: s.node.Topics().Events, partitions: s.node.Deployment().EventsPartitions, out: h.out, quiet: h.quiet}
+	finished := false
+	group.Go(func() error {
+		defer cancel()
+		if err := h.fill(ctx, s, job, sources); err != nil {
+			return err
+		}
+		finished = true
+		if done != nil {
+			return done(ctx, s)
+		}
+		return nil
+	})
+	err = group.Wait()
+	if finished && errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return job, err
+}
+
+func (h *history) fill(ctx context.Context, s *Service, job *importJob, sources []*importer.Source) error {
+	start := time.Now()
+	if err := job.run(ctx, sources...); err != nil {
+		return err
+	}
+	if h.clock == schemas.ClockEvent {
+		until := h.until
+		if until.IsZero() {
+			until = time.UnixMilli(job.Latest)
+		}
+		if err := finishHistory(ctx, s, until); err != nil {
+			return err
+		}
+	} else {
+		if err := s.node.Rest(ctx); err != nil {
+			return err
+		}
+		for stored := false; !stored; {
+			var err error
+			if stored, err = s.allStored(ctx); err != nil {
+				return err
+			}
+			if err := pause(ctx, 200*time.Millisecond); err != nil {
+				return err
+			}
+		}
+	}
+	h.Elapsed = time.Since(start)
+	return nil
+}
+
+// emptyFacts reports whether a facts record is a marker.
+func emptyFacts(value []byte) bool {
+	r, err := wire.DecodeFacts(value)
+	return err == nil && len(r.Facts) == 0
+}
