@@ -1,9 +1,11 @@
 package feature_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"io/fs"
 	"math"
 	"math/big"
 	"slices"
@@ -67,18 +69,31 @@ func naiveBucket(s subject, t int64) int64 {
 	return naiveDay(s.scope.zone, t)
 }
 
-// locations are read from the host or from Go's own directory, not from the package's data.
+// locations are those of the time package, over the pinned data: the host's may be of another year.
 var locations = func() map[string]*time.Location {
 	all := map[string]*time.Location{}
 	for _, sc := range scopes {
-		location, err := time.LoadLocation(sc.zone)
-		if err != nil {
-			panic(err) // a machine with Go has its zoneinfo
-		}
-		all[sc.zone] = location
+		all[sc.zone] = location(sc.zone)
 	}
 	return all
 }()
+
+func location(name string) *time.Location {
+	archive, err := zip.OpenReader("tzdata/zoneinfo.zip")
+	if err != nil {
+		panic(err) // TestZoneData pins the file
+	}
+	defer archive.Close()
+	data, err := fs.ReadFile(archive, name)
+	if err != nil {
+		panic(err) // the tests' own names
+	}
+	found, err := time.LoadLocationFromTZData(name, data)
+	if err != nil {
+		panic(err)
+	}
+	return found
+}
 
 func naiveDay(zone string, t int64) int64 {
 	y, m, d := time.UnixMilli(t).In(locations[zone]).Date()

@@ -83,10 +83,7 @@ func TestZoneStart(t *testing.T) {
 	}
 	for _, name := range names {
 		zone := loadZone(t, name)
-		location, err := time.LoadLocation(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		location := location(name)
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				at := rapid.Int64Range(-4_000_000_000_000, 8_000_000_000_000).Draw(t, "time")
