@@ -11,6 +11,7 @@ import (
 	"portrait/bench/retail"
 	"portrait/pipeline/importer"
 	"portrait/schemas"
+	"portrait/sinks/clickhouse"
 )
 
 // runRetail imports a year of a real shop with the event clock and compares it with published figures.
@@ -37,7 +38,7 @@ func runRetail(ctx context.Context, o demoOptions) error {
 		until: retail.ReferenceTime, out: os.Stderr, quiet: o.json}
 	var result *retail.Result
 	_, err = h.run(ctx, []*importer.Source{source}, func(ctx context.Context, s *Service) (err error) {
-		result, err = retail.Evaluate(ctx, func(ctx context.Context, sql string) ([][]string, error) { return texts(ctx, s.conn, sql) })
+		result, err = retail.Evaluate(ctx, func(ctx context.Context, sql string) ([][]string, error) { return clickhouse.Texts(ctx, s.conn, sql) })
 		return err
 	})
 	if err != nil {

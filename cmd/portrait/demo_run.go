@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"golang.org/x/sync/errgroup"
 
 	"portrait/bench"
@@ -189,7 +188,7 @@ func (d *demo) judge(ctx context.Context) (*bench.Report, error) {
 		return nil, err
 	}
 	report, err := check.Run(ctx, check.Input{Ledger: d.ledger, Topic: d.watcher.Received(), AsOf: asOf,
-		Query: func(ctx context.Context, sql string) ([][]string, error) { return texts(ctx, d.service.conn, sql) },
+		Query: func(ctx context.Context, sql string) ([][]string, error) { return clickhouse.Texts(ctx, d.service.conn, sql) },
 		Canonical: func(t, v string) string {
 			id, err := norm.Hash(t + ":" + v)
 			if err != nil {
@@ -205,23 +204,4 @@ func (d *demo) judge(ctx context.Context) (*bench.Report, error) {
 	report.TimerLatencyMS, report.FreshnessMS = d.latency.Total(latency.Timer), d.latency.Total(latency.Freshness)
 	report.Settle(int64(d.plan.Planned()))
 	return report, nil
-}
-
-// texts asks ClickHouse and returns every value as text.
-func texts(ctx context.Context, conn driver.Conn, sql string) ([][]string, error) {
-	rows, err := conn.Query(ctx, sql)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out [][]string
-	types := rows.ColumnTypes()
-	for rows.Next() {
-		row, err := scanText(rows, types)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, row)
-	}
-	return out, rows.Err()
 }

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"golang.org/x/sync/errgroup"
 
 	"portrait/pipeline"
@@ -35,7 +34,7 @@ type Service struct {
 	log     *slog.Logger
 	broker  *broker.Broker
 	engine  *clickhouse.Engine
-	conn    driver.Conn
+	conn    clickhouse.Conn
 	dsn     string
 	node    *pipeline.Node
 	sink    *clickhouse.Sink
