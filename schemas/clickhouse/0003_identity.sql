@@ -62,4 +62,4 @@ SOURCE(CLICKHOUSE(DB ${database:text} TABLE 'surviving_profiles' USER ${user:tex
     INVALIDATE_QUERY 'SELECT count() FROM ${database}.identity_merges'))
 LIFETIME(MIN 1 MAX 2)
 LAYOUT(COMPLEX_KEY_HASHED())
-COMMENT 'loser -> winner, held in memory; the sink reloads it after each block that merges profiles, and ClickHouse does every few seconds';
+COMMENT 'loser -> winner, held in memory; the sink has it reloaded after each block that merges profiles, and a server, not the embedded engine, does it by itself as well';

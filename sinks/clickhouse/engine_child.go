@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,7 +41,7 @@ func ChildMain(args []string) int {
 
 func serveEngine(library, dir, tcp, http string) error {
 	runtime.LockOSThread() // the engine keeps state per thread
-	lock, err := lockFile(filepath.Join(dir, "lock"), heldLimit)
+	lock, err := lockFile(context.Background(), filepath.Join(dir, "lock"), heldLimit)
 	if err != nil {
 		return fmt.Errorf("data directory %s is in use by another engine: %w", dir, err)
 	}

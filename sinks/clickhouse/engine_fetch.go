@@ -40,30 +40,37 @@ func FetchEngine(ctx context.Context, log io.Writer) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: user's cache directory: %w; set HOME or XDG_CACHE_HOME", ErrEngineUnavailable, err)
 	}
-	return fetchEngine(ctx, log, filepath.Join(cache, "portrait", "clickhouse-"+engineVersion), npmPack)
+	f := fetcher{filepath.Join(cache, "portrait", "clickhouse-"+engineVersion), engineIntegrity, npmPack}
+	return f.fetch(ctx, log)
 }
 
-// fetchEngine does it in a given directory with a given way to download a tarball into one.
-func fetchEngine(ctx context.Context, log io.Writer, dir string, download func(ctx context.Context, log io.Writer, dir string) (string, error)) (string, error) {
+// fetcher puts the verified library into a directory.
+type fetcher struct {
+	dir       string
+	integrity string
+	download  func(ctx context.Context, log io.Writer, dir string) (tarball string, err error)
+}
+
+func (f *fetcher) fetch(ctx context.Context, log io.Writer) (string, error) {
 	if err := checkPlatform(); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrEngineUnavailable, err)
 	}
-	library := filepath.Join(dir, "libchdb.so")
+	library := filepath.Join(f.dir, "libchdb.so")
 	if _, err := os.Stat(library); err == nil { // it got its name only when complete and verified
 		return library, nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		return "", fmt.Errorf("cache directory: %w", err)
 	}
-	lock, err := lockFile(filepath.Join(dir, "lock"), fetchLimit)
+	lock, err := lockFile(ctx, filepath.Join(f.dir, "lock"), fetchLimit)
 	if err != nil {
-		return "", fmt.Errorf("another process is fetching the engine: %w", err)
+		return "", fmt.Errorf("wait for another process that fetches the engine: %w", err)
 	}
 	defer lock.Close()
 	if _, err := os.Stat(library); err == nil {
 		return library, nil
 	}
-	work := filepath.Join(dir, "incoming") // leftovers of a process that died are ours: we hold the lock
+	work := filepath.Join(f.dir, "incoming") // leftovers of a process that died are ours: we hold the lock
 	if err := os.RemoveAll(work); err != nil {
 		return "", fmt.Errorf("remains of an earlier download: %w", err)
 	}
@@ -71,12 +78,12 @@ func fetchEngine(ctx context.Context, log io.Writer, dir string, download func(c
 		return "", fmt.Errorf("cache directory: %w", err)
 	}
 	defer os.RemoveAll(work)
-	tarball, err := download(ctx, log, work)
+	tarball, err := f.download(ctx, log, work)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrEngineUnavailable, err)
 	}
 	unpacked := filepath.Join(work, "libchdb.so")
-	if err := unpack(tarball, engineIntegrity, unpacked, log); err != nil {
+	if err := unpack(tarball, f.integrity, unpacked, log); err != nil {
 		return "", fmt.Errorf("engine %s: %w", engineVersion, err)
 	}
 	if err := os.Rename(unpacked, library); err != nil {

@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -25,20 +26,27 @@ func childAttributes() *syscall.SysProcAttr {
 
 // lockFile takes an exclusive lock that the kernel releases when the holder ends in whatever way, so
 // there are no stale ones. It gives up after limit.
-func lockFile(path string, limit time.Duration) (*os.File, error) {
+func lockFile(ctx context.Context, path string, limit time.Duration) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	const pause = 50 * time.Millisecond
-	for waited := time.Duration(0); ; waited += pause {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	retry := time.NewTicker(50 * time.Millisecond)
+	defer retry.Stop()
+	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
 			return f, nil
 		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) || waited >= limit {
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 		}
-		time.Sleep(pause)
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("%s is locked by another process: %w", path, ctx.Err()), f.Close())
+		case <-retry.C:
+		}
 	}
 }

@@ -3,6 +3,7 @@
 package clickhouse
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,4 +18,6 @@ func checkPlatform() error {
 
 func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
 
-func lockFile(string, time.Duration) (*os.File, error) { return nil, errors.ErrUnsupported }
+func lockFile(context.Context, string, time.Duration) (*os.File, error) {
+	return nil, errors.ErrUnsupported
+}

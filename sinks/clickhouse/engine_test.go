@@ -1,13 +1,18 @@
 package clickhouse
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
+	osexec "os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -17,17 +22,97 @@ func TestMain(m *testing.M) {
 	if IsChild() {
 		os.Exit(ChildMain(os.Args[2:]))
 	}
+	if dir := os.Getenv(parentVariable); dir != "" {
+		os.Exit(parentMain(dir))
+	}
 	os.Exit(m.Run())
 }
 
-// startTestEngine starts the real engine over dir. Where it cannot be had the test is skipped with
-// the reason, unless PORTRAIT_REQUIRE names clickhouse.
-func startTestEngine(t *testing.T, dir string) *Engine {
+// parentVariable makes the test binary a process that owns an engine until it is killed.
+const parentVariable = "PORTRAIT_TEST_ENGINE_PARENT"
+
+func parentMain(dir string) int {
+	e, err := StartEngine(context.Background(), EngineConfig{Dir: dir, Log: os.Stderr})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println(e.PID())
+	<-e.Done()
+	return 1
+}
+
+func TestEngineDiesWithItsParent(t *testing.T) {
+	if _, err := FetchEngine(t.Context(), t.Output()); err != nil {
+		skipWithoutEngine(t, err)
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	parent := osexec.Command(self)
+	parent.Env = append(os.Environ(), parentVariable+"="+dir)
+	parent.Stderr = t.Output()
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Wait(); err == nil {
+		t.Fatal("a killed parent ended well")
+	}
+	// The engine holds the lock of its directory as long as it lives.
+	lock, err := lockFile(t.Context(), filepath.Join(dir, "lock"), 10*time.Second)
+	if err != nil {
+		t.Fatalf("engine process %s outlived its parent: %v", strings.TrimSpace(line), err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEngineReportsWhenItCannotStart(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := taken.Addr().(*net.TCPAddr).Port
+	e, err := StartEngine(t.Context(), EngineConfig{Dir: t.TempDir(), TCPPort: port, HTTPPort: port})
+	skipWithoutEngine(t, err)
+	if err == nil {
+		t.Fatalf("an engine answers on a port that is ours: %s", e.Addr())
+	}
+	if !strings.Contains(err.Error(), strconv.Itoa(port)) {
+		t.Errorf("error %q does not name port %d", err, port)
+	}
+}
+
+// skipWithoutEngine skips the test where the engine cannot be had, unless PORTRAIT_REQUIRE names
+// clickhouse.
+func skipWithoutEngine(t *testing.T, err error) {
 	t.Helper()
-	e, err := StartEngine(t.Context(), EngineConfig{Dir: dir, Log: t.Output()})
 	if errors.Is(err, ErrEngineUnavailable) && !strings.Contains(os.Getenv("PORTRAIT_REQUIRE"), "clickhouse") {
 		t.Skipf("no embedded ClickHouse here: %v", err)
 	}
+}
+
+// startTestEngine starts the real engine over dir.
+func startTestEngine(t *testing.T, dir string) *Engine {
+	t.Helper()
+	e, err := StartEngine(t.Context(), EngineConfig{Dir: dir, Log: t.Output()})
+	skipWithoutEngine(t, err)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func TestFunnelAgainstNaiveRecomputation(t *testing.T) {
 	}
 	w.add(0, begin+2000)
 	c.Rule = DefaultRule()
-	runToEnd(t, conn, c, w)
+	runUntil(t, conn, c, w, func() bool { return ask(t, conn, "SELECT count() FROM surviving_profile") == "50" })
 
 	for _, x := range []struct {
 		name     string

@@ -131,7 +131,7 @@ func (s *server) reloadSurvivors(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	if err := s.conn.Exec(ctx, "SYSTEM RELOAD DICTIONARY surviving_profile"); err != nil {
-		return fmt.Errorf("reload dictionary surviving_profile: %w; it reloads itself every few seconds, grant SYSTEM RELOAD DICTIONARY to be faster", err)
+		return fmt.Errorf("reload dictionary surviving_profile: %w; the user needs the grant SYSTEM RELOAD DICTIONARY", err)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ type memoryLog struct {
 	next    int64
 	calls   int
 	lent    [][]byte
+	endless bool // at its end it waits, as a topic does
 }
 
 func (l *memoryLog) Seek(_ context.Context, _ int32, offset int64) error {
@@ -40,6 +41,10 @@ func (l *memoryLog) Next(ctx context.Context) ([]Record, error) {
 		return nil, err
 	}
 	if l.next >= int64(len(l.records)) {
+		if l.endless {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
 		return nil, errLogEnd
 	}
 	l.calls++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -42,7 +43,7 @@ type Config struct {
 	// RetryMin and RetryMax bound the pause before a failed block is tried again; it doubles.
 	RetryMin, RetryMax time.Duration
 	Stored             func(Stored)    // called after each block, on Run's goroutine
-	Trouble            func(err error) // called before each pause, and when the dictionary cannot be reloaded
+	Trouble            func(err error) // called before each pause, from any goroutine
 }
 
 // DefaultConfig returns the configuration for a deployment.
@@ -93,12 +94,18 @@ func (s *Sink) Position(ctx context.Context, partition int32) (Position, error) 
 // Run stores the facts of one partition until ctx ends or the log has something that cannot be
 // stored (an error that names it). While ClickHouse is away it holds one block and tries again.
 func (s *Sink) Run(ctx context.Context, partition int32, log Log) error {
-	d := &drive{Sink: s, partition: partition}
+	d := &drive{s, partition, newSurvivors(s.server, s.config.Trouble, s.config.RetryMax)}
+	ctx, cancel := context.WithCancel(ctx)
+	var side sync.WaitGroup
+	side.Go(func() { d.survivors.run(ctx) })
+	defer side.Wait()
+	defer cancel()
 	for {
 		from, err := d.resume(ctx)
 		if err != nil {
 			return fmt.Errorf("clickhouse sink, facts partition %d: %w", partition, err)
 		}
+		d.survivors.changed() // who stored the last block may have died before it said so
 		if err := log.Seek(ctx, partition, from.Next); err != nil {
 			return fmt.Errorf("clickhouse sink: go to facts partition %d, offset %d: %w", partition, from.Next, err)
 		}
@@ -111,8 +118,8 @@ func (s *Sink) Run(ctx context.Context, partition int32, log Log) error {
 // drive is one run over one partition.
 type drive struct {
 	*Sink
-	partition  int32
-	nextReload time.Time // reloads of the dictionary take at most a tenth of the time
+	partition int32
+	survivors *survivors
 }
 
 // resume returns where to go on. The first row is written before anything else, because it says by
@@ -170,7 +177,7 @@ func (d *drive) store(ctx context.Context, b *Block) (ahead bool, err error) {
 		return ahead, err
 	}
 	if len(b.tables[tableMerges]) > 0 {
-		d.reload(ctx)
+		d.survivors.changed()
 	}
 	d.config.Stored(Stored{b, time.Since(began)})
 	return false, nil
@@ -209,19 +216,6 @@ func (d *drive) look(ctx context.Context, b *Block) (ahead bool, err error) {
 			b.Token, b.start, p.Next, ErrWentBack)
 	}
 	return p.Next > b.start, nil
-}
-
-// reload brings the dictionary up to date. Failing is no harm: ClickHouse does it by itself, later.
-func (d *drive) reload(ctx context.Context) {
-	began := time.Now()
-	if began.Before(d.nextReload) {
-		return
-	}
-	if err := d.server.reloadSurvivors(ctx); err != nil && ctx.Err() == nil {
-		d.config.Trouble(err)
-	}
-	now := time.Now()
-	d.nextReload = now.Add(9 * now.Sub(began))
 }
 
 // insist repeats f until it works, ctx ends, or the error is one that time does not cure.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,35 @@ func runToEnd(t *testing.T, conn driver.Conn, c Config, w *writer) {
 		t.Fatal(err)
 	}
 	if err := s.Run(t.Context(), 0, &memoryLog{records: w.records}); !errors.Is(err, errLogEnd) {
+		t.Fatal(err)
+	}
+}
+
+// runUntil stores a log and waits at its end until a condition holds.
+func runUntil(t *testing.T, conn driver.Conn, c Config, w *writer, holds func() bool) {
+	t.Helper()
+	s, err := New(conn, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx, 0, &memoryLog{records: w.records, endless: true}) }()
+	limit := time.NewTimer(time.Minute)
+	defer limit.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case err := <-ended:
+			t.Fatalf("the sink ended: %v", err)
+		case <-limit.C:
+			t.Fatal("what was waited for did not come within a minute")
+		case <-tick.C:
+		}
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 }
@@ -184,29 +214,33 @@ func TestEngineKilledInMidBlock(t *testing.T) {
 	}
 	conn := connectDatabase(t, first.DSN())
 	tcp, http := portOf(t, first.Addr()), portOf(t, first.HTTPAddr())
-	engine := first
+	var mu sync.Mutex // trouble comes from several goroutines
+	engine, restarts := first, 0
 	kill := &boxed{Conn: conn, dieAt: 11, after: true}
 	kill.die = func() {
+		mu.Lock()
+		defer mu.Unlock()
 		if err := engine.Kill(); err != nil {
 			t.Error(err)
 		}
 		<-engine.Done()
+		kill.dieAt += 20
 	}
 	c := testConfig(1)
-	var restarts int
 	c.Trouble = func(error) { // the operator, who restarts it on the same ports
+		mu.Lock()
+		defer mu.Unlock()
 		select {
 		case <-engine.Done():
 		default:
 			return
 		}
-		restarts++
 		next, err := StartEngine(t.Context(), EngineConfig{Dir: dir, TCPPort: tcp, HTTPPort: http})
 		if err != nil {
-			t.Fatal(err)
+			t.Error(err)
+			return
 		}
-		engine = next
-		kill.dieAt += 20
+		engine, restarts = next, restarts+1
 	}
 	w := mixedLog(c.Deployment, 50)
 	runToEnd(t, kill, c, w)
