@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"portrait/bench"
-	"portrait/bench/ledger"
 )
 
 func (w *world) input(t *testing.T) Input {
