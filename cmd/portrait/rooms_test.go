@@ -35,7 +35,6 @@ var importers = map[string]string{
 	"github.com/HdrHistogram":             "bench/latency",
 	"github.com/charmbracelet/bubbletea":  "cmd/portrait",
 	"github.com/google/btree":             "profile/machine",
-	"github.com/go-json-experiment/json":  "schemas",
 }
 
 // strangers says what a package must not reach, tests included: the checker shares no code with what it
