@@ -82,7 +82,7 @@ func (g *Generator) meet(n int32, p *person, at int64) ledger.Event {
 		g.schedule(n, at, next.min, next.max)
 	} else {
 		p.phase, p.known = arriving, at
-		g.schedule(n, at, quiet, 2*unhurried)
+		g.schedule(n, at, quiet, unhurried+quiet)
 		if p.archetype == tabletOwner {
 			g.inviteGuests(n, at)
 		}
@@ -102,8 +102,8 @@ func (g *Generator) inviteGuests(owner int32, at int64) {
 	}
 }
 
-// closing is how long before the end nobody fills a cart any more. Otherwise the end itself would abandon every cart
-// of the last seconds, all around the instant at which the checker compares.
+// closing is how long before the end nobody fills a cart any more, in a short run at most a third of it. Otherwise
+// the end itself would abandon every cart of the last seconds, all around the instant at which the checker compares.
 const closing = 6 * time.Second
 
 // shop plays one step of a visit: look, fill the cart, pay or not, do something else, stay or go.
@@ -119,7 +119,7 @@ func (g *Generator) shop(n int32, p *person, at int64) ledger.Event {
 		}
 		return g.event(n, p, ledger.ProductViewed, at)
 	case filling:
-		if at+int64(closing) > g.duration {
+		if at+min(int64(closing), g.duration/3) > g.duration {
 			g.schedule(n, at, time.Second, 3*time.Second)
 			return g.event(n, p, ledger.PageViewed, at)
 		}
