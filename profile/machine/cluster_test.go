@@ -2,7 +2,6 @@ package machine_test
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -134,14 +133,7 @@ func (c *cluster) control(q int, item wire.Control) {
 
 // event sends one event as a router would: identifiers in order of priority, to its anchor's partition.
 func (c *cluster) event(partition int, id, name string, at int64, ids ...string) {
-	ids = slices.Clone(ids)
-	slices.SortFunc(ids, func(a, b string) int {
-		if d := c.dep.Priority(schemas.BaseType(a)) - c.dep.Priority(schemas.BaseType(b)); d != 0 {
-			return d
-		}
-		return cmp.Compare(a, b)
-	})
-	ids = slices.Compact(ids)
+	ids = c.sort(ids)
 	ev := &wire.Event{At: wire.Position{Partition: int32(partition), Offset: int64(c.index[partition])}, Time: at, Kafka: c.clock,
 		ID: id, Name: name, Identifiers: ids}
 	c.index[partition]++

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"portrait/profile/identity"
 	"portrait/profile/machine"
 	"portrait/schemas"
 	"portrait/schemas/wire"
@@ -136,16 +137,10 @@ func (c *cluster) survivors() map[string]*profileSeen {
 
 func (c *cluster) check(g graphCase, edges [][]string) {
 	seen := c.survivors()
-	home := map[string]string{}
+	home := c.home(seen)
 	total := int64(0)
-	for key, p := range seen {
+	for _, p := range seen {
 		total += p.doc.Events
-		for _, id := range p.ids {
-			if other, ok := home[id]; ok {
-				c.fault("%s is in profiles %s and %s", id, other, key)
-			}
-			home[id] = key
-		}
 		c.checkTags(p)
 	}
 	if total != int64(len(edges)) {
@@ -161,7 +156,14 @@ func (c *cluster) check(g graphCase, edges [][]string) {
 	if len(counted) != len(edges) {
 		c.fault("%d events in facts, %d were sent", len(counted), len(edges))
 	}
-	c.checkRest(g)
+	c.checkIdle()
+	c.checkRefusals()
+	c.checkChains(seen)
+	for q, b := range c.members {
+		if n := b.m.Timers(); n > 0 {
+			c.fault("partition %d: %d timers are left at rest", q, n)
+		}
+	}
 	c.checkClosure(seen, events)
 	if g.limits == "{}" && !g.weak {
 		c.checkComponents(edges, home)
@@ -206,8 +208,8 @@ func (c *cluster) facts(kind wire.FactKind) []wire.Fact {
 	return list
 }
 
-// checkRest looks into the machines: nothing may be under way at rest, and no limit exceeded.
-func (c *cluster) checkRest(g graphCase) {
+// checkIdle looks into the machines: nothing may be under way at rest, and no limit exceeded.
+func (c *cluster) checkIdle() {
 	for q, b := range c.members {
 		for _, r := range machine.Roots(b.m) {
 			if !r.Idle() {
@@ -219,10 +221,49 @@ func (c *cluster) checkRest(g graphCase) {
 				}
 			}
 		}
-		if n := b.m.Timers(); n > 0 {
-			c.fault("partition %d: %d timers are left at rest", q, n)
+	}
+}
+
+// checkRefusals checks that nothing is refused that fits at rest: no remembered refusal may stand
+// between two profiles that could be one.
+func (c *cluster) checkRefusals() {
+	roots := map[string]*identity.Root{}
+	for _, b := range c.members {
+		for _, r := range machine.Roots(b.m) {
+			for _, id := range r.Members {
+				roots[id] = r
+			}
 		}
 	}
+	for _, r := range roots {
+		for _, edge := range r.Refused {
+			other := roots[edge.Via]
+			if other != nil && other != r && !c.members[0].m.Catalog().Blocked(edge.Via) && c.fits(r, other, edge.Weak) {
+				c.fault("%v and %v: refused through %s, but it fits", r.Members, other.Members, edge.Via)
+			}
+		}
+	}
+}
+
+// fits says by counting members whether two profiles may be one.
+func (c *cluster) fits(a, b *identity.Root, weak bool) bool {
+	count := func(r *identity.Root) (by map[string]int, strong bool) {
+		by = map[string]int{}
+		for _, id := range r.Members {
+			ty := schemas.BaseType(id)
+			by[ty]++
+			strong = strong || !c.dep.Identifiers[c.dep.Priority(ty)].Weak
+		}
+		return by, strong
+	}
+	x, xStrong := count(a)
+	y, yStrong := count(b)
+	for ty, n := range y {
+		if x[ty]+n > c.members[0].m.Catalog().Limit(ty) {
+			return false
+		}
+	}
+	return !weak || !xStrong || !yStrong
 }
 
 // checkClosure checks that the relation of merges leads from every profile that an event was recorded
