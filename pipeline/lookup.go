@@ -70,12 +70,13 @@ type Status struct {
 	Machines []MachineStatus // of the partitions it owns
 	Routers  []RouterStatus
 	Producer kafka.Stats
+	Stages   Stages
 	Troubles int64
 }
 
 // Status returns a snapshot.
 func (n *Node) Status() Status {
-	s := Status{Producer: n.producer.Stats(), Troubles: n.troubles.Load()}
+	s := Status{Producer: n.producer.Stats(), Stages: n.stages.snapshot(), Troubles: n.troubles.Load()}
 	for q := range n.drivers {
 		if d := n.drivers[q].Load(); d != nil {
 			if st := d.status.Load(); st != nil {

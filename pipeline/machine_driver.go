@@ -186,15 +186,17 @@ func (d *machineDriver) applied(ctx context.Context, b kafka.Batch) error {
 	}
 	mid := time.Now()
 	d.apply += mid.Sub(start)
-	done := &d.acked[ticket&1]
+	d.node.stages.step.Observe(mid.Sub(start))
+	acked := d.ack(&d.acked[ticket&1])
 	for i := range out {
-		err := d.node.producer.Send(ctx, out[i].Topic, out[i].Partition, out[i].Record, func() {
-			done.Add(1)
-			select {
-			case d.wake <- struct{}{}:
-			default:
+		ack := acked
+		if at := out[i].Caused; at > 0 && d.node.dep.Clock == schemas.ClockWall {
+			ack = func() {
+				d.node.stages.tag.Observe(time.Since(time.UnixMilli(at)))
+				acked()
 			}
-		})
+		}
+		err := d.node.producer.Send(ctx, out[i].Topic, out[i].Partition, out[i].Record, ack)
 		if err != nil {
 			return fmt.Errorf("inbox %d: produce: %w", d.partition, err)
 		}
@@ -202,6 +204,17 @@ func (d *machineDriver) applied(ctx context.Context, b kafka.Batch) error {
 	d.publish += time.Since(mid)
 	d.report()
 	return nil
+}
+
+// ack returns what the producer calls for each acknowledged output of a ticket.
+func (d *machineDriver) ack(sum *atomic.Int64) func() {
+	return func() {
+		sum.Add(1)
+		select {
+		case d.wake <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // checkpoint tells the step what was acknowledged, cuts when it is time, and starts a commit. Only

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,6 +48,7 @@ type Node struct {
 	drivers     []atomic.Pointer[machineDriver] // by inbox partition; nil: not ours
 	asks        []chan ask
 	troubles    atomic.Int64
+	stages      stages
 }
 
 // OpenNode connects, founds or verifies the deployment, and brings the catalogue to the machines'
@@ -81,10 +83,10 @@ func OpenNode(ctx context.Context, c Config) (n *Node, err error) {
 	n.drivers = make([]atomic.Pointer[machineDriver], n.dep.InboxPartitions)
 	n.routers = newRouters(n)
 	onError := func(err error) { n.trouble("consumer group", err) }
-	if n.routerGroup, err = kafka.NewGroup(client, kafka.GroupConfig{ID: c.Prefix + ".router", Topic: n.topics.Events, OnError: onError}); err != nil {
+	if n.routerGroup, err = kafka.NewGroup(client, kafka.GroupConfig{ID: routerGroup(c.Prefix), Topic: n.topics.Events, OnError: onError}); err != nil {
 		return nil, err
 	}
-	n.machines, err = kafka.NewGroup(client, kafka.GroupConfig{ID: c.Prefix + ".machine", Topic: n.topics.Inbox, OnError: onError})
+	n.machines, err = kafka.NewGroup(client, kafka.GroupConfig{ID: machineGroup(c.Prefix), Topic: n.topics.Inbox, OnError: onError})
 	return n, err
 }
 
@@ -142,17 +144,20 @@ func (n *Node) openStore() (err error) {
 	if n.store, err = store.Open(n.config.DataDir, store.DefaultOptions()); err != nil {
 		return err
 	}
-	have, err := n.store.Deployment()
+	have, err := storedDeployment(n.store)
 	if err != nil {
 		return err
 	}
-	want := fmt.Sprintf("%016x", n.dep.Hash())
-	switch {
-	case have == nil:
-		return n.store.SetDeployment([]byte(want))
-	case string(have) != want:
-		return fmt.Errorf("data directory: its state belongs to deployment record %s, the brokers' is %s (id %s): "+
-			"use that deployment's directory, or an empty one", have, want, n.dep.ID)
+	if have == nil {
+		record, err := json.Marshal(n.dep)
+		if err != nil {
+			return err
+		}
+		return n.store.SetDeployment(record)
+	}
+	if have.Hash() != n.dep.Hash() {
+		return fmt.Errorf("data directory: its state belongs to deployment %s (epoch %d, record %016x), the brokers' is %s (epoch %d, record %016x): "+
+			"use that deployment's directory, or an empty one", have.ID, have.Epoch, have.Hash(), n.dep.ID, n.dep.Epoch, n.dep.Hash())
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ type Output struct {
 	Topic     string
 	Partition int
 	Record    kafka.Record
+	Caused    int64 // ms: Kafka timestamp of the event behind a tag change, for latency; 0: none
 }
 
 // encoder turns effects into records.
@@ -34,13 +35,13 @@ func (c *encoder) outputs(f *machine.Effects) []Output {
 	out = c.facts(out, f)
 	for i := range f.Tags {
 		t := &f.Tags[i]
-		out = append(out, Output{c.topics.Tags, schemas.PartitionOf(t.Key, c.dep.InboxPartitions), kafka.Record{
-			Key: []byte(t.Key), Value: t.Value,
-			Headers: []kafka.Header{{Key: "tag", Value: []byte(t.Tag)}, {Key: "change", Value: []byte(t.Kind)}}}})
+		out = append(out, Output{Topic: c.topics.Tags, Partition: schemas.PartitionOf(t.Key, c.dep.InboxPartitions), Caused: t.Kafka,
+			Record: kafka.Record{Key: []byte(t.Key), Value: t.Value,
+				Headers: []kafka.Header{{Key: "tag", Value: []byte(t.Tag)}, {Key: "change", Value: []byte(t.Kind)}}}})
 	}
 	for i := range f.Docs {
 		d := &f.Docs[i]
-		out = append(out, Output{c.topics.Profiles, schemas.PartitionOf(d.Key, c.dep.InboxPartitions), kafka.Record{
+		out = append(out, Output{Topic: c.topics.Profiles, Partition: schemas.PartitionOf(d.Key, c.dep.InboxPartitions), Record: kafka.Record{
 			Key: []byte(d.Key), Value: d.Value,
 			Headers: []kafka.Header{{Key: "version", Value: strconv.AppendUint(nil, d.Version, 10)},
 				{Key: "epoch", Value: strconv.AppendInt(nil, int64(c.dep.Epoch), 10)}}}})
@@ -63,7 +64,7 @@ func (c *encoder) messages(out []Output, to int, seq uint64, list []wire.Message
 			Catalog: catalog, Seq: seq, Messages: list[:n]}
 		e := wire.Encoder{B: make([]byte, 0, size+64)}
 		r.Encode(&e)
-		out = append(out, Output{c.topics.Inbox, to, kafka.Record{Value: e.B}})
+		out = append(out, Output{Topic: c.topics.Inbox, Partition: to, Record: kafka.Record{Value: e.B}})
 		list, seq = list[n:], seq+uint64(n)
 	}
 	return out
@@ -101,11 +102,11 @@ func (c *encoder) facts(out []Output, f *machine.Effects) []Output {
 			list[n].Encode(&e)
 			n++
 		}
-		out = append(out, Output{c.topics.Facts, partition, kafka.Record{Value: c.factsRecord(seq, n, e.B)}})
+		out = append(out, Output{Topic: c.topics.Facts, Partition: partition, Record: kafka.Record{Value: c.factsRecord(seq, n, e.B)}})
 		list, seq = list[n:], seq+uint64(n)
 	}
 	for range f.Markers {
-		out = append(out, Output{c.topics.Facts, partition, kafka.Record{Value: c.factsRecord(seq, 0, nil)}})
+		out = append(out, Output{Topic: c.topics.Facts, Partition: partition, Record: kafka.Record{Value: c.factsRecord(seq, 0, nil)}})
 	}
 	return out
 }
@@ -132,7 +133,7 @@ func (c *encoder) dead(d *machine.Dead) Output {
 	}
 	var e wire.Encoder
 	d.Event.Encode(&e)
-	return Output{c.topics.Rejected, int(at.Partition), kafka.Record{
+	return Output{Topic: c.topics.Rejected, Partition: int(at.Partition), Record: kafka.Record{
 		Key: strconv.AppendInt(nil, int64(at.Partition), 10), Value: e.B,
 		Headers: []kafka.Header{{Key: "reason", Value: []byte(d.Reason)}, {Key: "encoding", Value: []byte("portrait-event-1")},
 			{Key: "topic", Value: []byte(c.topics.Events)}, header("partition", int64(at.Partition)),

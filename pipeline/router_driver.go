@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"portrait/pipeline/histogram"
 	"portrait/pipeline/kafka"
 	"portrait/pipeline/normalize"
 	"portrait/pipeline/router"
@@ -95,7 +96,7 @@ func (r *routers) partition(ctx context.Context, p int) error {
 	}
 	step := router.New(r.node.dep, norm, r.node.topics.Events, int32(p))
 	f := kafka.NewFetcher(r.node.client, r.node.topics.Events, p, max(at, 0))
-	commits := &commitQueue{commit: func(offset int64) { r.node.routerGroup.Commit(p, offset) }}
+	commits := &commitQueue{commit: func(offset int64) { r.node.routerGroup.Commit(p, offset) }, acked: &r.node.stages.route}
 	status := RouterStatus{Partition: p, Position: max(at, 0), Counts: router.Counts{Rejected: map[schemas.Reason]int{}}}
 	for {
 		before := time.Now().UnixMilli()
@@ -175,6 +176,7 @@ func (n *Node) produceInbox(ctx context.Context, in *router.Inbox, ack func()) e
 func addCounts(sum, c *router.Counts) {
 	sum.Records += c.Records
 	sum.Events += c.Events
+	sum.Repairs.Add(&c.Repairs)
 	sum.EventClamped += c.EventClamped
 	sum.KafkaClamped += c.KafkaClamped
 	if len(c.Rejected) > 0 {
@@ -195,16 +197,18 @@ type commitQueue struct {
 	mu      sync.Mutex
 	waiting []*openFetch // oldest first
 	commit  func(offset int64)
+	acked   *histogram.Recorder // from opening a fetch until all it caused is acknowledged
 }
 
 type openFetch struct {
 	next int64
 	owed int
+	at   time.Time
 }
 
 // open notes a fetch that caused so many records, and returns the function to call for each ack.
 func (q *commitQueue) open(next int64, owed int) func() {
-	f := &openFetch{next: next, owed: owed}
+	f := &openFetch{next: next, owed: owed, at: time.Now()}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.waiting = append(q.waiting, f)
@@ -212,7 +216,9 @@ func (q *commitQueue) open(next int64, owed int) func() {
 	return func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		f.owed--
+		if f.owed--; f.owed == 0 {
+			q.acked.Observe(time.Since(f.at))
+		}
 		q.settle()
 	}
 }

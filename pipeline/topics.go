@@ -20,6 +20,10 @@ func TopicNames(prefix string) Topics {
 	}
 }
 
+// The consumer groups of a deployment. Their offsets are hints: machines begin where their state is.
+func routerGroup(prefix string) string  { return prefix + ".router" }
+func machineGroup(prefix string) string { return prefix + ".machine" }
+
 const (
 	maxMessage         = 4 << 20 // above the largest record we write: a profile in one Absorb, with its tail
 	maxRejectedMessage = 6 << 20 // an input of 4 MiB and its headers still fit

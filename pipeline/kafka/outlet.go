@@ -189,7 +189,8 @@ func (o *outlet) deliver(ctx context.Context, batch []item) bool {
 	for i := range batch {
 		size += batch[i].record.size()
 	}
-	encoded, err := encodeBatch(batch, time.Now().UnixMilli(), p.codec)
+	began := time.Now()
+	encoded, err := encodeBatch(batch, began.UnixMilli(), p.codec)
 	if err != nil {
 		p.stop(fmt.Errorf("produce to %s/%d: %w", o.place.topic, o.place.partition, err))
 		return false
@@ -197,6 +198,7 @@ func (o *outlet) deliver(ctx context.Context, batch []item) bool {
 	if !o.repeat(ctx, encoded, len(batch)) {
 		return false
 	}
+	p.request.Observe(time.Since(began))
 	p.requests.Add(1)
 	p.records.Add(int64(len(batch)))
 	p.bytes.Add(int64(len(encoded) - frame))

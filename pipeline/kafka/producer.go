@@ -9,6 +9,8 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"portrait/pipeline/histogram"
 )
 
 // ErrProducerStopped is what Send returns after Close, after the context of NewProducer ended, or after
@@ -84,6 +86,7 @@ type Producer struct {
 	requests, records, bytes, retries atomic.Int64
 	queuedRecords, queuedBytes        atomic.Int64
 	lastError                         atomic.Pointer[string]
+	request                           histogram.Recorder
 }
 
 type place struct {
@@ -97,9 +100,10 @@ type Stats struct {
 	Records       int64 // acknowledged records
 	Bytes         int64 // of acknowledged batches, compressed
 	Retries       int64
-	QueuedRecords int64  // taken by Send and not acknowledged yet
-	QueuedBytes   int64  //
-	LastError     string // of the latest retry; empty: there was none
+	QueuedRecords int64              // taken by Send and not acknowledged yet
+	QueuedBytes   int64              //
+	LastError     string             // of the latest retry; empty: there was none
+	Request       histogram.Snapshot // from the first try of a request until it is acknowledged
 }
 
 // NewProducer returns a producer that works until Close or until ctx ends; records not acknowledged by
@@ -152,7 +156,7 @@ func (p *Producer) Fatal() <-chan error { return p.fatal }
 func (p *Producer) Stats() Stats {
 	s := Stats{
 		Requests: p.requests.Load(), Records: p.records.Load(), Bytes: p.bytes.Load(), Retries: p.retries.Load(),
-		QueuedRecords: p.queuedRecords.Load(), QueuedBytes: p.queuedBytes.Load(),
+		QueuedRecords: p.queuedRecords.Load(), QueuedBytes: p.queuedBytes.Load(), Request: p.request.Snapshot(),
 	}
 	if text := p.lastError.Load(); text != nil {
 		s.LastError = *text

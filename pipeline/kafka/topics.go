@@ -99,29 +99,37 @@ func exists(ctx context.Context, client *Client, topic string) bool {
 }
 
 func verifyTopic(ctx context.Context, client *Client, spec TopicSpec) error {
-	partitions, err := countPartitions(ctx, client, spec.Name)
+	partitions, config, err := DescribeTopic(ctx, client, spec.Name, "cleanup.policy", "max.message.bytes")
 	if err != nil {
-		return fmt.Errorf("topic %s: %w", spec.Name, err)
+		return err
+	}
+	return compare(spec, partitions, config)
+}
+
+// DescribeTopic returns the number of partitions of a topic and the named settings (cleanup.policy,
+// retention.ms, …). It waits for a topic that was just made until ctx ends.
+func DescribeTopic(ctx context.Context, client *Client, topic string, settings ...string) (partitions int, config map[string]string, err error) {
+	if partitions, err = countPartitions(ctx, client, topic); err != nil {
+		return 0, nil, fmt.Errorf("topic %s: %w", topic, err)
 	}
 	response, err := client.api.DescribeConfigs(ctx, &kafkago.DescribeConfigsRequest{
 		Resources: []kafkago.DescribeConfigRequestResource{{
-			ResourceType: kafkago.ResourceTypeTopic, ResourceName: spec.Name,
-			ConfigNames: []string{"cleanup.policy", "max.message.bytes"},
+			ResourceType: kafkago.ResourceTypeTopic, ResourceName: topic, ConfigNames: settings,
 		}},
 	})
 	if err != nil {
-		return fmt.Errorf("topic %s: read its configuration: %w", spec.Name, describe(err))
+		return 0, nil, fmt.Errorf("topic %s: read its configuration: %w", topic, describe(err))
 	}
-	config := map[string]string{}
+	config = map[string]string{}
 	for _, resource := range response.Resources {
 		if resource.Error != nil {
-			return fmt.Errorf("topic %s: read its configuration: %w", spec.Name, resource.Error)
+			return 0, nil, fmt.Errorf("topic %s: read its configuration: %w", topic, resource.Error)
 		}
 		for _, entry := range resource.ConfigEntries {
 			config[entry.ConfigName] = entry.ConfigValue
 		}
 	}
-	return compare(spec, partitions, config)
+	return partitions, config, nil
 }
 
 // compare reports every difference of one topic that matters.

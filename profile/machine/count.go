@@ -14,6 +14,7 @@ type cause struct {
 	kind  schemas.CauseKind
 	event string // event id
 	at    int64  // ms: the event's time, or the deadline
+	kafka int64  // ms: the event's Kafka timestamp; 0 of other causes
 }
 
 // count applies an event at its root: it is counted in exactly this profile.
@@ -62,7 +63,7 @@ func (m *Machine) count(e *entry, ev *wire.Event, anchor int) {
 		m.touched = slices.Compact(m.touched)
 		tags = m.touched
 	}
-	changed := m.evaluate(e, tags, now, cause{schemas.CauseEvent, ev.ID, ev.Time})
+	changed := m.evaluate(e, tags, now, cause{schemas.CauseEvent, ev.ID, ev.Time, ev.Kafka})
 	if changed || first || now >= p.docAt+m.dep.DocInterval {
 		m.document(e)
 	} else if p.docDue == 0 {
@@ -180,7 +181,7 @@ func (m *Machine) publish(e *entry, c schemas.TagChange, why cause, read string)
 	c.EventTime, c.DecidedAt = timeText(why.at), timeText(m.meta.decided)
 	c.Identifiers = byType(e.Root.Members)
 	value := mustJSON(c)
-	m.out.Tags = append(m.out.Tags, Change{Key: c.ProfileID, Value: value, Tag: c.Tag, Kind: string(c.Change)})
+	m.out.Tags = append(m.out.Tags, Change{Key: c.ProfileID, Value: value, Tag: c.Tag, Kind: string(c.Change), Kafka: why.kafka})
 	m.fact(wire.Fact{Kind: wire.FactTag, Version: c.Version, Profile: id, Tag: &wire.Tag{
 		ID: c.ID, Tag: c.Tag, Change: string(c.Change), Value: string(mustJSON(c.Value)), Previous: string(mustJSON(c.Previous)),
 		PrevVer: c.PreviousVersion, CauseKind: string(why.kind), CauseID: why.event, EventTime: why.at,

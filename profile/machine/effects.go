@@ -23,6 +23,7 @@ type Change struct {
 	Key       string // the profile's UUID as text
 	Value     []byte // JSON, schemas.TagChange
 	Tag, Kind string // headers
+	Kafka     int64  // ms: Kafka timestamp of the causing event, for latency; 0 if no event caused it
 }
 
 // Doc is one record of portrait.profiles; a nil Value is a tombstone.

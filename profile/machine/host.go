@@ -95,7 +95,7 @@ func (h *host) Absorbed(msg *wire.Message, text []byte) error {
 	if p.events == 0 {
 		return nil // two addresses that no event was counted at yet
 	}
-	m.evaluate(e, m.cat.allTags, m.watermark(), cause{schemas.CauseMerge, msg.Cause, m.meta.decided})
+	m.evaluate(e, m.cat.allTags, m.watermark(), cause{kind: schemas.CauseMerge, event: msg.Cause, at: m.meta.decided})
 	m.document(e)
 	m.schedule(e)
 	return nil

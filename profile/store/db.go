@@ -126,15 +126,15 @@ func (db *DB) Deployment() ([]byte, error) {
 	return value, nil
 }
 
-// SetDeployment stores the hash of the deployment record, in place of an earlier one.
-func (db *DB) SetDeployment(hash []byte) error {
+// SetDeployment stores the deployment record, in place of an earlier one; the store does not look at it.
+func (db *DB) SetDeployment(record []byte) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.readers.closed() {
 		return ErrClosed
 	}
 	b := db.newBatch()
-	if err := errors.Join(b.put(roomKey(wholeStore, 0, roomDeployment), hash), b.flush()); err != nil {
+	if err := errors.Join(b.put(roomKey(wholeStore, 0, roomDeployment), record), b.flush()); err != nil {
 		return fmt.Errorf("store: deployment: %w", err)
 	}
 	db.readers.renew(db.badger.NewTransaction(false))

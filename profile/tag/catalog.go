@@ -26,6 +26,7 @@ type Catalog struct {
 	timed             []int
 	cuts              [][]int64 // by feature: ms, ascending, each once
 
+	bound   int                            // bytes
 	limits  map[string]int                 // by base type
 	blocked map[string]map[string]struct{} // by base type: values
 }
@@ -67,6 +68,10 @@ func (c *Catalog) Cuts(feature int) []int64 { return c.cuts[feature] }
 // Limit returns how many identifiers of a base type a profile may hold; 0 for a type that the
 // deployment does not have.
 func (c *Catalog) Limit(baseType string) int { return c.limits[baseType] }
+
+// Bound returns the most bytes that a profile can take under this catalogue; Compile checked it against
+// the deployment's limit.
+func (c *Catalog) Bound() int { return c.bound }
 
 // Blocked reports whether the catalogue blocks a canonical identifier. A blocked value is blocked in
 // every scope of its type.

@@ -137,6 +137,7 @@ func (k *compiler) bound() {
 		largest[i] = i
 		total += f.Bound()
 	}
+	k.out.bound = total
 	if total <= k.dep.ProfileLimit {
 		return
 	}
