@@ -78,8 +78,10 @@ func (d *demo) drive(ctx context.Context) (*bench.Report, error) {
 	fmt.Fprintf(d.out, "clickhouse %s   http %s   user %s, no password\nkafka %v   metrics http://%s/metrics\n",
 		d.service.running().ClickHouse, d.service.running().ClickHouseHTTP, clickhouse.Reader, d.service.Brokers(), d.service.running().HTTP)
 	d.phase = "sending"
-	stopView := d.view(ctx)
-	err := d.sender.Run(ctx, d.plan, d.begin)
+	sending, interrupt := context.WithCancel(ctx)
+	defer interrupt()
+	stopView := d.view(ctx, interrupt)
+	err := d.sender.Run(sending, d.plan, d.begin)
 	stopView()
 	if err != nil {
 		return nil, err
@@ -123,10 +125,13 @@ func (d *demo) prepare(ctx context.Context) (err error) {
 // fresh returns what to do when a block is stored: ask ClickHouse for the block's events, which is
 // when they can be queried, and record how old they are.
 func (d *demo) fresh(ctx context.Context) func(clickhouse.Stored) {
+	stored := int64(0) // Kafka timestamp of the newest facts record stored before
 	return func(s clickhouse.Stored) {
+		from := stored
+		stored = s.Block.After.LogTime
 		rows, err := d.service.conn.Query(ctx, `SELECT toInt64(intDiv(toUnixTimestamp64Milli(time), 10) * 10), toInt64(count()) FROM events
-			WHERE log_time = fromUnixTimestamp64Milli(intDiv(?, 1000) * 1000) AND startsWith(event_id, ?) GROUP BY 1`,
-			s.Block.After.LogTime, d.plan.Run().EventPrefix())
+			WHERE log_time > fromUnixTimestamp64Milli(?) AND log_time <= fromUnixTimestamp64Milli(?) AND startsWith(event_id, ?) GROUP BY 1`,
+			from, stored, d.plan.Run().EventPrefix())
 		if err != nil {
 			d.log.Warn("freshness", "error", err)
 			return
@@ -188,7 +193,9 @@ func (d *demo) judge(ctx context.Context) (*bench.Report, error) {
 		return nil, err
 	}
 	report, err := check.Run(ctx, check.Input{Ledger: d.ledger, Topic: d.watcher.Received(), AsOf: asOf,
-		Query: func(ctx context.Context, sql string) ([][]string, error) { return clickhouse.Texts(ctx, d.service.conn, sql) },
+		Query: func(ctx context.Context, sql string) ([][]string, error) {
+			return clickhouse.Texts(ctx, d.service.conn, sql)
+		},
 		Canonical: func(t, v string) string {
 			id, err := norm.Hash(t + ":" + v)
 			if err != nil {
