@@ -203,19 +203,19 @@ func TestStory(t *testing.T) {
 		allowed map[Tag][]float64
 	}{
 		{"a cart left alone", []Event{event(page, 0), event(cart, 5), event(page, 6)},
-			[]Episode{{Silent, run.Start + 26_000, run.Start + 28_000}, {CartAbandoned, run.Start + 13_000, run.Start + 15_000}}, nil,
+			[]Episode{{Silent, run.Start + 26_000, run.Start + 40_000}, {CartAbandoned, run.Start + 13_000, run.Start + 40_000}}, nil,
 			map[Tag][]float64{CartAbandoned: {4, 10}, Silent: {10, 23}}, map[Tag][]float64{CartAbandoned: {13, 25}, Silent: {26}}},
 		{"a cart paid", []Event{event(page, 0), event(cart, 5), event(order, 8), event(page, 9)},
-			[]Episode{{Silent, run.Start + 29_000, run.Start + 31_000}}, []Tag{BigBasket, BigSpender},
+			[]Episode{{Silent, run.Start + 29_000, run.Start + 40_000}}, []Tag{BigBasket, BigSpender},
 			map[Tag][]float64{CartAbandoned: {13, 25}, Inviter: {9}, Explorer: {9}}, map[Tag][]float64{BigBasket: {8}, BigSpender: {8}}},
-		{"a cart paid at the last moment", []Event{event(page, 0), event(cart, 5), event(order, 13)}, []Episode{{Silent, run.Start + 33_000, run.Start + 35_000}},
+		{"a cart paid at the last moment", []Event{event(page, 0), event(cart, 5), event(order, 13)}, []Episode{{Silent, run.Start + 33_000, run.Start + 40_000}},
 			[]Tag{BigBasket, BigSpender}, map[Tag][]float64{CartAbandoned: {20}}, map[Tag][]float64{CartAbandoned: {13, 14}}},
 		{"identities not yet known", []Event{event(cart, 1), {Person: 3, Name: SignedIn, Time: ms(1.5), Slots: Phone1 | Device1}, {Person: 3, Name: PageViewed, Time: ms(39), Slots: Device1}}, nil, nil,
 			map[Tag][]float64{MultiDevice: {10}}, map[Tag][]float64{CartAbandoned: {10}, FromShanghai: {3}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := recorded(c.events...)
-			s := l.Story(l.People()[0], at(40))
+			s := l.Story(l.People()[0], at(40), Slack)
 			if len(s.Must) != len(c.must) {
 				t.Fatalf("must %+v, want %+v", s.Must, c.must)
 			}
@@ -254,11 +254,35 @@ func TestALatePaymentIsNoExcuse(t *testing.T) {
 	l := New(run)
 	l.Record(Event{Seq: 0, Person: 3, Name: CartAdded, Time: at(5).UnixMilli(), Slots: Phone1}, at(5))
 	l.Record(Event{Seq: 1, Of: 1, Person: 3, Name: OrderPaid, Time: at(6).UnixMilli(), Slots: Phone1}, at(30))
-	s := l.Story(l.People()[0], at(40))
+	s := l.Story(l.People()[0], at(40), Slack)
 	if s.Contradicts(CartAbandoned, at(13).UnixMilli()) {
 		t.Error("at 13 s nobody could know of the payment")
 	}
 	if !s.Contradicts(CartAbandoned, at(34).UnixMilli()) {
 		t.Error("at 34 s the payment was known")
+	}
+}
+
+// TestPatience: what a pipeline five seconds behind may have passed over need not have been noticed.
+func TestPatience(t *testing.T) {
+	l := recorded(Event{Person: 3, Time: ms(0)}, Event{Person: 3, Name: CartAdded, Time: ms(8)},
+		Event{Person: 3, Name: OrderPaid, Amount: yuan, Time: ms(20)}, Event{Person: 3, Time: ms(39)})
+	for _, c := range []struct {
+		name     string
+		patience time.Duration
+		must     int
+		against  float64 // the first second, of whole ones from 20 on, at which the payment speaks against the cart
+	}{
+		{"on time", 0, 1, 22}, {"three seconds behind", 3 * time.Second, 1, 23}, {"five seconds behind", 5 * time.Second, 0, 25},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := l.Story(l.People()[0], at(40), c.patience)
+			if len(s.Must) != c.must {
+				t.Errorf("must %+v, want %d", s.Must, c.must)
+			}
+			if s.Contradicts(CartAbandoned, at(c.against-1).UnixMilli()) || !s.Contradicts(CartAbandoned, at(c.against).UnixMilli()) {
+				t.Errorf("the payment does not count from %v s on", c.against)
+			}
+		})
 	}
 }

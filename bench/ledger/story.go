@@ -2,16 +2,14 @@ package ledger
 
 import "time"
 
-// Slack is how long a state must last before it must have been seen, and how far an event may lag: it is
-// sent a little late, and two events of one person may reach their profile by ways of different length.
+// Slack is the least patience with a pipeline: an event is sent a little late, and two events of one person
+// may reach their profile by ways of different length.
 const Slack = 2 * time.Second
 
-const slack = int64(Slack / time.Millisecond)
-
-// Episode is an absence that must have been noticed.
+// Episode is an absence that must have been noticed: the tag was due at Due, and nothing ended it before End.
 type Episode struct {
 	Tag      Tag
-	From, To int64 // ms: by a timer that was due within this
+	Due, End int64 // ms
 }
 
 // Story is what can be said of a person's whole way, however the pipeline interleaved it.
@@ -20,12 +18,15 @@ type Story struct {
 	Ever  [TagCount]bool // the tag must have entered at least once
 	Never [TagCount]bool // no profile that holds any part of the person's events can ever have had it
 
-	events []*Event
+	events   []*Event
+	patience int64 // ms
 }
 
-// Story goes through a person's events until an instant.
-func (l *Ledger) Story(p Person, until time.Time) Story {
-	s := Story{}
+// Story goes through a person's events until an instant. Patience, at least Slack, is how far the pipeline may have been
+// behind: an event can be counted while the machine's clock still stands before a deadline that lies before the event,
+// and then that absence is rightly never noticed (DESIGN.md section 4).
+func (l *Ledger) Story(p Person, until time.Time, patience time.Duration) Story {
+	s := Story{patience: max(patience, Slack).Milliseconds()}
 	l.Events(p.Number, func(ev *Event) { s.events = append(s.events, ev) })
 	end := until.UnixMilli()
 	h := &history{person: p.Number}
@@ -33,10 +34,11 @@ func (l *Ledger) Story(p Person, until time.Time) Story {
 	for _, ev := range s.events {
 		h.add(ev)
 		now := h.tags(ev.Time)
-		later := h.tags(ev.Time + slack)
+		counted := max(ev.Time, ev.Sent) + s.patience // by now at the latest
+		later := h.tags(counted)
 		for _, tag := range growing {
 			s.Never[tag] = s.Never[tag] || now[tag] != ""
-			s.Ever[tag] = s.Ever[tag] || now[tag] != "" && later[tag] != "" && ev.Time >= known && ev.Time+slack < end
+			s.Ever[tag] = s.Ever[tag] || now[tag] != "" && later[tag] != "" && ev.Time >= known && counted < end
 		}
 	}
 	for _, tag := range growing { // until here: was it ever on?
@@ -60,20 +62,20 @@ func (s *Story) known(p Person) int64 {
 			at = ev.Time
 		}
 	}
-	return at + slack
+	return at + s.patience
 }
 
 // absences collects the stretches without a sign of life, and the carts that nobody came back to, that lasted beyond
-// their deadline by more than the slack.
+// their deadline by more than the patience.
 func (s *Story) absences(known, end int64) {
 	nextDecision, next := end, end
 	for i := len(s.events) - 1; i >= 0; i-- {
 		ev := s.events[i]
-		if due := ev.Time + silentAfter; ev.Time >= known && due+slack < next {
-			s.Must = append(s.Must, Episode{Silent, due, due + slack})
+		if due := ev.Time + silentAfter; ev.Time >= known && due+s.patience < next {
+			s.Must = append(s.Must, Episode{Silent, due, next})
 		}
-		if due := ev.Time + abandonedAfter; ev.Time >= known && ev.Name == CartAdded && due+slack < nextDecision {
-			s.Must = append(s.Must, Episode{CartAbandoned, due, due + slack})
+		if due := ev.Time + abandonedAfter; ev.Time >= known && ev.Name == CartAdded && due+s.patience < nextDecision {
+			s.Must = append(s.Must, Episode{CartAbandoned, due, nextDecision})
 		}
 		if ev.Name == CartAdded || ev.Name == OrderPaid {
 			nextDecision = ev.Time
@@ -84,12 +86,12 @@ func (s *Story) absences(known, end int64) {
 
 // Contradicts reports whether the events speak against a tag having entered at an instant, in ms: it is one
 // the person can never have had, or an absence in which there was something. An event counts as known if
-// it was sent more than the slack before.
+// it was sent more than the patience before.
 func (s *Story) Contradicts(tag Tag, at int64) bool {
 	switch tag {
 	case Silent:
 		for _, ev := range s.events {
-			if ev.Time > at-silentAfter+slack && s.knownAt(ev, at) {
+			if ev.Time > at-silentAfter+s.patience && s.knownAt(ev, at) {
 				return true
 			}
 		}
@@ -98,7 +100,7 @@ func (s *Story) Contradicts(tag Tag, at int64) bool {
 		waiting := false // is there a cart old enough that nothing followed?
 		for _, ev := range s.events {
 			switch {
-			case ev.Name == CartAdded && ev.Time <= at-abandonedAfter+slack:
+			case ev.Name == CartAdded && ev.Time <= at-abandonedAfter+s.patience:
 				waiting = true
 			case (ev.Name == CartAdded || ev.Name == OrderPaid) && s.knownAt(ev, at):
 				waiting = false
@@ -109,4 +111,4 @@ func (s *Story) Contradicts(tag Tag, at int64) bool {
 	return s.Never[tag]
 }
 
-func (s *Story) knownAt(ev *Event, at int64) bool { return ev.Time <= at-slack && ev.Sent <= at-slack }
+func (s *Story) knownAt(ev *Event, at int64) bool { return max(ev.Time, ev.Sent) <= at-s.patience }
