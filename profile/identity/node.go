@@ -147,12 +147,11 @@ func forget(list []Edge, e Edge) []Edge {
 	return list
 }
 
-// addMembers merges two ascending lists.
-func addMembers(into, more []string) []string {
-	for _, id := range more {
-		if k, ok := slices.BinarySearch(into, id); !ok {
-			into = slices.Insert(into, k, id)
-		}
-	}
-	return into
+// addMembers merges two ascending lists into a new one: the old one may stand in effects that are not
+// encoded yet.
+func addMembers(old, more []string) []string {
+	all := make([]string, 0, len(old)+len(more))
+	all = append(append(all, old...), more...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
