@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,12 @@ import (
 func main() {
 	if clickhouse.IsChild() { // this process is the embedded ClickHouse of another one
 		os.Exit(clickhouse.ChildMain(os.Args[2:]))
+	}
+	if os.Getenv("GOGC") == "" {
+		// State lives outside the heap's churn: what one batch allocates is garbage with the next. A
+		// collection at four times the live heap instead of twice costs memory that is there and saves
+		// about a tenth of the CPU; GOMEMLIMIT bounds it where memory is short.
+		debug.SetGCPercent(300)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := root().ExecuteContext(ctx)
