@@ -33,19 +33,20 @@ func Texts(ctx context.Context, conn Conn, sql string) ([][]string, error) {
 		}
 		row := make([]string, len(values))
 		for i := range values {
-			row[i] = asText(reflect.ValueOf(values[i]).Elem())
+			row[i] = Text(reflect.ValueOf(values[i]).Elem())
 		}
 		out = append(out, row)
 	}
 	return out, rows.Err()
 }
 
-func asText(v reflect.Value) string {
+// Text is one value of a row as Texts writes it.
+func Text(v reflect.Value) string {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			return "NULL"
 		}
-		return asText(v.Elem())
+		return Text(v.Elem())
 	}
 	switch x := v.Interface().(type) {
 	case float64:
