@@ -168,6 +168,16 @@ var damages = []damage{
 		extra.ID = "e1-p9-1-0"
 		w.stored = append(w.stored, extra)
 	}, "tags_topic_vs_clickhouse"},
+	{"another run is in the same directory", func(_ *testing.T, w *world) {
+		old := ledger.Run{Number: w.ledger.Run.Number + 1}
+		stranger := profileID(7777, 1)
+		w.events = append(w.events, eventRow{old.EventID(3), stranger, "page_viewed", start.UnixMilli() - 60_000})
+		w.unseen++ // the fake's accounting expects this run's records only
+		w.profiles = append(w.profiles, profileRow{id: stranger, events: 1, identifiers: []string{"device_id:" + old.Identifier(3, 8)}})
+		late := schemas.TagChange{ID: "e1-p0-9999-0", ProfileID: stranger, Tag: "silent", Change: schemas.Entered, Value: true, Version: 1 << 40,
+			EventTime: when(start.UnixMilli() - 40_000), DecidedAt: when(start.UnixMilli() + 1000), Cause: schemas.Cause{Kind: schemas.CauseTimer}}
+		w.stored, w.published = append(w.stored, late), append(w.published, late)
+	}, ""},
 	{"a change is published twice", func(_ *testing.T, w *world) {
 		w.published = append(w.published, w.published[:100]...)
 	}, ""},

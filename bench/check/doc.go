@@ -25,4 +25,8 @@
 // counted, and the check fails if they are MaxUndetermined of all or more. On both sides of
 // tags_topic_vs_clickhouse only changes decided before AsOf minus Margin are compared. So call Run when the topic and
 // ClickHouse have both passed AsOf.
+//
+// Patience. A machine that is behind counts events before its clock passes the deadlines between them, and an
+// absence that was over by then is rightly never noticed. How far it was behind shows in the changes
+// (decided_at against the deadline); tags_history allows that, says so in its detail, and judges the rest.
 package check

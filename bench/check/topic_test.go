@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"portrait/schemas"
 )
@@ -108,6 +109,39 @@ func TestCanonicalList(t *testing.T) {
 			got := canonicalList(c.in)
 			slices.Sort(got)
 			if !slices.Equal(got, c.want) {
+				t.Fatalf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestPatience(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		cause   schemas.CauseKind
+		device  string
+		decided string
+		want    time.Duration
+	}{
+		{"a timer a little late", schemas.CauseTimer, "mine", "2026-03-01T12:00:00.250Z", 2 * time.Second},
+		{"a timer far behind", schemas.CauseTimer, "mine", "2026-03-01T12:00:07.500Z", 8500 * time.Millisecond},
+		{"a merge far behind", schemas.CauseMerge, "mine", "2026-03-01T12:00:04.000Z", 5 * time.Second},
+		{"an event sent late", schemas.CauseEvent, "mine", "2026-03-01T12:00:07.500Z", 2 * time.Second},
+		{"somebody of an earlier run", schemas.CauseTimer, "other", "2026-03-01T13:00:00.000Z", 2 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, err := json.Marshal(schemas.TagChange{ID: "e1-p0-1-0", ProfileID: "a", Tag: "silent", Change: schemas.Entered, Value: true, Version: 1,
+				EventTime: "2026-03-01T12:00:00.000Z", DecidedAt: c.decided, Cause: schemas.Cause{Kind: c.cause},
+				Identifiers: map[string][]string{"device_id": {c.device}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			topic := NewTopic()
+			if _, err := topic.Add(b); err != nil {
+				t.Fatal(err)
+			}
+			check := &checker{Input: Input{Topic: topic}, owner: map[string]int32{"device_id:mine": 3}}
+			if got := check.patience(); got != c.want {
 				t.Fatalf("%v, want %v", got, c.want)
 			}
 		})
