@@ -32,6 +32,7 @@ type Block struct {
 	First, Last int64 // offsets, both inclusive
 	Token       string
 	Rows        int
+	Foreign     int      // records of another deployment, which were dropped
 	After       Position // with everything of the block stored
 	tables      [tableCount][]row
 	start       int64 // Next of the position it follows; First unless the log has a hole
@@ -94,6 +95,7 @@ func (s *Steps) Add(r Record) ([]*Block, error) {
 // take adds the record's facts that are new. One of another deployment is not ours and moves nothing.
 func (s *Steps) take(r Record, facts *wire.FactsRecord) error {
 	if facts.Deployment != s.deployment {
+		s.open.Foreign++
 		return nil
 	}
 	mark := s.at.source(facts.From)

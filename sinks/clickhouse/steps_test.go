@@ -16,7 +16,11 @@ func cut(s *Steps, records []Record) (lines []string, err error) {
 	for _, r := range records {
 		blocks, err := s.Add(r)
 		for _, b := range blocks {
-			lines = append(lines, fmt.Sprintf("%d-%d %d", b.First, b.Last, b.Rows))
+			line := fmt.Sprintf("%d-%d %d", b.First, b.Last, b.Rows)
+			if b.Foreign > 0 {
+				line += fmt.Sprintf(" (%d foreign)", b.Foreign)
+			}
+			lines = append(lines, line)
 		}
 		if err != nil {
 			return lines, err
@@ -76,7 +80,7 @@ func TestBlocksEnd(t *testing.T) {
 			w.raw(begin, &wire.FactsRecord{Deployment: 1, From: 0, Seq: 40, Facts: two})
 			w.add(0, begin, event(2))
 			w.add(0, begin+1000)
-		}, "0-2 2"},
+		}, "0-2 2 (1 foreign)"},
 		{"without what a source said before", Rule{100, 1 << 20}, func(w *writer) {
 			w.add(0, begin, event(1))
 			w.add(0, begin, event(2))
