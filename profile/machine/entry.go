@@ -191,7 +191,7 @@ func (m *Machine) forward(to int, id string, ev *wire.Event, anchor, hops int) {
 // forwarded applies an event that another machine, or this one, has sent on: to its next anchor, or
 // to what was the root then.
 func (m *Machine) forwarded(msg *wire.Message) error {
-	if msg.Event == nil || int(msg.Anchor) >= len(msg.Event.Identifiers) {
+	if msg.Event == nil || msg.Anchor < 0 || int(msg.Anchor) >= len(msg.Event.Identifiers) {
 		return fmt.Errorf("forward without its event: %w", ErrUnreadable)
 	}
 	m.meta.decided = max(m.meta.decided, msg.Stamp)

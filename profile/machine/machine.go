@@ -155,7 +155,7 @@ func (m *Machine) begin(offset int64, out *Effects) {
 func (m *Machine) record(r *wire.InboxRecord) error {
 	switch r.Source {
 	case wire.FromRouter:
-		if int(r.From) >= m.dep.EventsPartitions {
+		if r.From < 0 || int(r.From) >= m.dep.EventsPartitions {
 			return fmt.Errorf("events partition %d of %d: %w", r.From, m.dep.EventsPartitions, ErrUnreadable)
 		}
 		for i := range r.Routed {
@@ -201,7 +201,7 @@ func (m *Machine) routed(from int32, it *wire.Routed) error {
 
 // messages applies the items of a machine whose numbers are next in its channel.
 func (m *Machine) messages(r *wire.InboxRecord) error {
-	if int(r.From) >= m.dep.InboxPartitions {
+	if r.From < 0 || int(r.From) >= m.dep.InboxPartitions {
 		return fmt.Errorf("machine %d of %d: %w", r.From, m.dep.InboxPartitions, ErrUnreadable)
 	}
 	if r.Catalog > m.cat.Version {

@@ -55,7 +55,7 @@ func (t *meta) init(dep *schemas.Deployment) {
 
 // stamp notes a promise of an events partition.
 func (t *meta) stamp(partition int32, stamp int64) {
-	if int(partition) < len(t.stamps) {
+	if partition >= 0 && int(partition) < len(t.stamps) {
 		t.stamps[partition] = max(t.stamps[partition], stamp)
 		t.decided = max(t.decided, stamp)
 	}
