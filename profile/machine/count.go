@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"encoding/json"
 	"slices"
 
 	"portrait/profile/feature"
@@ -128,16 +127,14 @@ func (m *Machine) evaluate(e *entry, tags []int, now int64, why cause) (changed 
 
 // read writes the values that a rule read, as a JSON object in order of the features.
 func (m *Machine) read(features []int) string {
-	b := []byte{'{'}
-	for k, i := range features {
-		if k > 0 {
-			b = append(b, ',')
-		}
-		b = appendJSON(b, m.cat.Features[i].Name)
-		b = append(b, ':')
-		b = append(b, m.inputs.Feature(i).JSON()...)
+	w := writer{b: make([]byte, 0, 128)}
+	w.open('{')
+	for _, i := range features {
+		w.key(m.cat.Features[i].Name)
+		w.raw(m.inputs.Feature(i).JSON())
 	}
-	return string(append(b, '}'))
+	w.close('}')
+	return string(w.b)
 }
 
 // change publishes one tag change and keeps the new value.
@@ -178,21 +175,10 @@ func (m *Machine) publish(e *entry, c schemas.TagChange, why cause, read string)
 	c.ProfileID = uuidText(id)
 	c.Catalog = m.cat.Label()
 	c.Cause = schemas.Cause{Kind: why.kind, EventID: why.event}
-	c.EventTime, c.DecidedAt = timeText(why.at), timeText(m.meta.decided)
-	c.Identifiers = byType(e.Root.Members)
-	value := mustJSON(c)
+	value := tagChangeJSON(&c, e.Root.Members, why.at, m.meta.decided)
 	m.out.Tags = append(m.out.Tags, Change{Key: c.ProfileID, Value: value, Tag: c.Tag, Kind: string(c.Change), Kafka: why.kafka})
 	m.fact(wire.Fact{Kind: wire.FactTag, Version: c.Version, Profile: id, Tag: &wire.Tag{
-		ID: c.ID, Tag: c.Tag, Change: string(c.Change), Value: string(mustJSON(c.Value)), Previous: string(mustJSON(c.Previous)),
+		ID: c.ID, Tag: c.Tag, Change: string(c.Change), Value: valueText(c.Value), Previous: valueText(c.Previous),
 		PrevVer: c.PreviousVersion, CauseKind: string(why.kind), CauseID: why.event, EventTime: why.at,
 		Catalog: c.Catalog, Winner: c.Winner, Inputs: read}})
-}
-
-// mustJSON marshals plain data, which cannot fail.
-func mustJSON(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return b
 }

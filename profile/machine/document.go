@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"portrait/schemas"
 	"portrait/schemas/wire"
@@ -18,33 +16,30 @@ func (m *Machine) document(e *entry) {
 	m.Counters.Documents++
 	p.docVersion, p.docAt, p.docDue = m.version(), m.watermark(), 0
 	id := m.profileID(e.Node.Node)
-	doc, fact := m.describe(e)
-	m.out.Docs = append(m.out.Docs, Doc{Key: doc.ProfileID, Value: mustJSON(doc), Version: p.docVersion})
+	text, fact := m.describe(e)
+	m.out.Docs = append(m.out.Docs, Doc{Key: uuidText(id), Value: text, Version: p.docVersion})
 	m.fact(wire.Fact{Kind: wire.FactProfile, Version: p.docVersion, Profile: id, Doc: fact})
 }
 
-// describe writes a profile that is aligned with the active catalogue, for the topic and as a fact.
-func (m *Machine) describe(e *entry) (*schemas.ProfileDoc, *wire.Doc) {
+// describe writes a profile that is aligned with the active catalogue: a schemas.ProfileDoc for the
+// topic, and a fact.
+func (m *Machine) describe(e *entry) ([]byte, *wire.Doc) {
 	p := e.profile
 	asOf := max(m.watermark(), p.lastSeen)
-	fact := &wire.Doc{AsOf: asOf, FirstSeen: p.firstSeen, LastSeen: p.lastSeen, Events: p.events, Identifiers: e.Root.Members}
-	doc := &schemas.ProfileDoc{ProfileID: uuidText(m.profileID(e.Node.Node)), Epoch: m.dep.Epoch, Version: p.docVersion,
-		TagVersion: p.changeVersion, Catalog: m.cat.Label(), AsOf: timeText(asOf),
-		FirstSeen: timeText(p.firstSeen), LastSeen: timeText(p.lastSeen), Events: p.events,
-		Identifiers: byType(e.Root.Members), Tags: map[string]any{}, Features: map[string]json.RawMessage{}}
+	fact := &wire.Doc{AsOf: asOf, FirstSeen: p.firstSeen, LastSeen: p.lastSeen, Events: p.events,
+		Identifiers: slices.Clone(e.Root.Members), // the fact outlives this record; members may change in the next
+		Tags:        make([]wire.NamedValue, 0, len(p.tags)), Features: make([]wire.NamedValue, 0, len(p.features))}
 	for _, t := range p.tags {
-		doc.Tags[t.name] = tagJSON(t.value, "")
-		fact.Tags = append(fact.Tags, wire.NamedValue{Name: t.name, Value: string(mustJSON(tagJSON(t.value, "")))})
+		fact.Tags = append(fact.Tags, wire.NamedValue{Name: t.name, Value: valueText(tagJSON(t.value, ""))})
 	}
 	for i, s := range p.features {
-		if s == nil {
-			continue
+		if s != nil {
+			fact.Features = append(fact.Features, wire.NamedValue{Name: m.cat.Features[i].Name, Value: m.cat.Features[i].Value(s, asOf).JSON()})
 		}
-		v := m.cat.Features[i].Value(s, asOf).JSON()
-		doc.Features[m.cat.Features[i].Name] = json.RawMessage(v)
-		fact.Features = append(fact.Features, wire.NamedValue{Name: m.cat.Features[i].Name, Value: v})
 	}
-	return doc, fact
+	doc := schemas.ProfileDoc{ProfileID: uuidText(m.profileID(e.Node.Node)), Epoch: m.dep.Epoch, Version: p.docVersion,
+		TagVersion: p.changeVersion, Catalog: m.cat.Label(), Events: p.events}
+	return profileDocJSON(&doc, e.Root.Members, asOf, p.firstSeen, p.lastSeen, fact.Tags, fact.Features), fact
 }
 
 // Lookup answers where an identifier leads: the document of its profile, or the identifier of its
@@ -61,8 +56,9 @@ func (m *Machine) Lookup(id string) (doc *schemas.ProfileDoc, parent string, err
 	p := *e.profile
 	p.align(m.cat)
 	seen.profile = &p
-	doc, _ = m.describe(&seen)
-	return doc, "", nil
+	text, _ := m.describe(&seen)
+	doc = new(schemas.ProfileDoc)
+	return doc, "", json.Unmarshal(text, doc)
 }
 
 // changeID names a change for people: epoch, partition, offset and ordinal.
@@ -71,19 +67,6 @@ func (m *Machine) changeID() string {
 	b = append(strconv.AppendInt(b, int64(m.self), 10), '-')
 	b = append(strconv.AppendInt(b, m.dep.Base+m.offset, 10), '-')
 	return string(strconv.AppendInt(b, int64(m.ordinal), 10))
-}
-
-// byType groups canonical identifiers by type with its scope; the input is ascending.
-func byType(ids []string) map[string][]string {
-	out := map[string][]string{}
-	for _, id := range ids {
-		t, v, _ := strings.Cut(id, ":")
-		out[t] = append(out[t], v)
-	}
-	for _, list := range out {
-		slices.Sort(list)
-	}
-	return out
 }
 
 func uuidText(u [16]byte) string {
@@ -97,8 +80,15 @@ func uuidText(u [16]byte) string {
 	return string(b[:])
 }
 
-func timeText(ms int64) string {
-	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+// valueText is a tag's value as JSON text.
+func valueText(v any) string {
+	switch v {
+	case nil:
+		return "null"
+	case true:
+		return "true"
+	case false:
+		return "false"
+	}
+	return string(mustJSON(v))
 }
-
-func appendJSON(b []byte, s string) []byte { return append(b, mustJSON(s)...) }
