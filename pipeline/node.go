@@ -59,9 +59,10 @@ func OpenNode(ctx context.Context, c Config) (n *Node, err error) {
 		return nil, err
 	}
 	n = &Node{config: c, log: c.Log, client: client, topics: TopicNames(c.Prefix), keys: c.Keys, profileKey: c.Keys.ProfileKey()}
+	opened := n // a return of nil, err sets n first
 	defer func() {
 		if err != nil {
-			n.Close()
+			opened.Close()
 		}
 	}()
 	if c.Producer.QueueRecords == 0 {

@@ -100,3 +100,21 @@ func TestNodeEndToEnd(t *testing.T) {
 	}
 	t.Logf("%+v", n.Status())
 }
+
+// A node that cannot open says why and lets go of everything: here the state is in use by another one.
+func TestOpenNodeThatFails(t *testing.T) {
+	b, err := broker.Start(broker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	dir := t.TempDir()
+	n := testNode(t, b.Addr(), dir)
+	again, err := OpenNode(t.Context(), n.config)
+	if err == nil || again != nil {
+		t.Fatalf("a second node on the same state: %v, %v", again, err)
+	}
+	t.Log(err)
+	n.Close()
+	testNode(t, b.Addr(), dir).Close()
+}
