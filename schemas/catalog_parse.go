@@ -11,8 +11,8 @@ import (
 
 // How many of each and how long; a profile is 256 KiB, and every tag may be evaluated for every event.
 const (
-	maxFeatures    = 256
-	maxTags        = 256
+	maxFeatures    = 512
+	maxTags        = TagsPerCatalog
 	maxEnum        = 64
 	maxTypeLimit   = 10_000 // of identifiers of one type per profile; tag.Compile checks the bytes
 	maxNameBytes   = 64
