@@ -129,7 +129,7 @@ func (d *demo) start(ctx context.Context) (cleanup func(), err error) {
 		}
 		undo = append(undo, func() { os.RemoveAll(dir) })
 	}
-	config, err := Config{DataDir: dir, HTTP: "127.0.0.1:0", Deployment: DeploymentConfig{DocIntervalMS: 5000}}.withDefaults()
+	config, err := Config{DataDir: dir, HTTP: "127.0.0.1:0"}.withDefaults()
 	if err != nil {
 		return cleanup, err
 	}
