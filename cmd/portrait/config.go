@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 
-	"github.com/goccy/go-yaml"
 	"github.com/google/uuid"
 
 	"portrait/pipeline/kafka"
@@ -14,16 +12,17 @@ import (
 )
 
 // Config is the configuration file of `portrait run`. What is absent is embedded, or has its default.
+// deploy/portrait.example.yaml explains every key. Printing it shows no password.
 type Config struct {
-	DataDir    string           `yaml:"data_dir"`   // state, and what is embedded; default: the user's data directory
-	Prefix     string           `yaml:"prefix"`     // of topics and consumer groups; default portrait
-	Kafka      kafka.Config     `yaml:"kafka"`      // brokers absent: the embedded broker
-	ClickHouse ClickHouseConfig `yaml:"clickhouse"` // dsn absent: the embedded engine
-	HTTP       string           `yaml:"http"`       // listen address of health, metrics and lookups; default 127.0.0.1:8280
-	Catalog    string           `yaml:"catalog"`    // file of the catalogue to publish at the start; absent: the shipped private-domain one, once
-	KeyFile    string           `yaml:"key_file"`   // file of the key, unless PORTRAIT_KEY holds it
-	CacheNodes int              `yaml:"cache_nodes"`
-	Deployment DeploymentConfig `yaml:"deployment"` // used once, when the deployment is founded
+	DataDir    string           `yaml:"data_dir"`    // state, and what is embedded; default: the user's data directory
+	Prefix     string           `yaml:"prefix"`      // of topics and consumer groups; default portrait
+	Kafka      kafka.Config     `yaml:"kafka"`       // brokers absent: the embedded broker
+	ClickHouse ClickHouseConfig `yaml:"clickhouse"`  // dsn absent: the embedded engine
+	HTTP       string           `yaml:"http"`        // listen address of health, metrics and lookups; default 127.0.0.1:8280
+	Catalog    string           `yaml:"catalog"`     // file of the catalogue to publish at the start; absent: the shipped private-domain one, once
+	KeyFile    string           `yaml:"key_file"`    // file of the key, unless PORTRAIT_KEY holds it
+	CacheNodes int              `yaml:"cache_nodes"` // identifiers in memory per partition; default 200,000
+	Deployment DeploymentConfig `yaml:"deployment"`  // used once, when the deployment is founded
 }
 
 // ClickHouseConfig says where facts go.
@@ -49,23 +48,29 @@ type DeploymentConfig struct {
 	SensitiveProps   []string      `yaml:"sensitive_properties"`
 }
 
-// LoadConfig reads a configuration file. Unknown keys are errors, with line and column.
+// LoadConfig reads a configuration file, or the defaults if path is empty. Secrets of the environment
+// (PORTRAIT_KAFKA_PASSWORD, PORTRAIT_CLICKHOUSE_PASSWORD; PORTRAIT_KEY is read where the key is) stand
+// above those of the file; nothing else comes from the environment. The error lists every fault, an
+// unknown key among them, as "FILE: line L, column C: what; remedy".
 func LoadConfig(path string) (Config, error) {
-	c := Config{}
 	if path == "" {
-		return c.withDefaults()
+		return Config{}.withDefaults()
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return c, err
+		return Config{}, fmt.Errorf("configuration: %w", err)
 	}
-	d := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict(), yaml.DisallowUnknownField())
-	if err := d.Decode(&c); err != nil && len(bytes.TrimSpace(text)) > 0 {
-		return c, fmt.Errorf("configuration %s: %s", path, yaml.FormatError(err, false, true))
+	c, places, err := parseConfig(text)
+	if err != nil {
+		return Config{}, inFile(path, err)
 	}
-	return c.withDefaults()
+	if c, err = c.withDefaults(); err != nil {
+		return Config{}, inFile(path, places.locate(err))
+	}
+	return c, nil
 }
 
+// withDefaults fills in what is absent, and checks what is there. The error is configErrors.
 func (c Config) withDefaults() (Config, error) {
 	if c.DataDir == "" {
 		base := os.Getenv("XDG_DATA_HOME")
@@ -84,14 +89,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.HTTP == "" {
 		c.HTTP = "127.0.0.1:8280"
 	}
-	if len(c.Kafka.Brokers) > 0 {
-		if err := c.Kafka.Validate(); err != nil {
-			return c, err
-		}
-	}
-	d := c.proposal()
-	d.ID = "check"
-	return c, d.Validate()
+	c.takeSecrets(os.Getenv)
+	return c, c.check()
 }
 
 // proposal is the deployment record to found if there is none.

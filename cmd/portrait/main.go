@@ -33,7 +33,7 @@ func main() {
 		if !errors.Is(err, errReported) {
 			fmt.Fprintln(os.Stderr, "portrait:", err)
 		}
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
 }
 
@@ -53,6 +53,7 @@ Start with:
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	c.AddCommand(demoCommand(), runCommand(), importCommand())
+	c.AddCommand(demoCommand(), runCommand(), importCommand(),
+		sqlCommand(), profileCommand(), funnelCommand(), tagsCommand(), checkCommand(), topicsCommand(), hashCommand(), catalogCommand())
 	return c
 }

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // errNotRunning says that no service of the data directory runs on this machine.
@@ -28,5 +30,9 @@ func findRunning(dir string) (*Running, error) {
 	if p, err := os.FindProcess(r.PID); err != nil || p.Signal(syscall.Signal(0)) != nil {
 		return nil, fmt.Errorf("%w of data directory %s: process %d is gone", errNotRunning, dir, r.PID)
 	}
-	return r, nil
+	conn, err := net.DialTimeout("tcp", r.HTTP, 2*time.Second)
+	if err != nil { // numbers of processes are used again
+		return nil, fmt.Errorf("%w of data directory %s: process %d is not it, nobody listens on %s", errNotRunning, dir, r.PID, r.HTTP)
+	}
+	return r, conn.Close()
 }

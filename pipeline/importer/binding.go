@@ -56,3 +56,12 @@ func (r row) get(c column) []byte { return r.fields[r.indexes[c]] }
 func columnError(c column, reason string) error {
 	return fmt.Errorf("column %s: %s", c.name, reason)
 }
+
+// Summary says in a line what the mapping makes of a line, for people.
+func (m *Mapping) Summary() string {
+	columns := map[string]bool{}
+	for _, c := range m.used() {
+		columns[c.name] = true
+	}
+	return fmt.Sprintf("%d columns become an event with %d identifiers and %d properties", len(columns), len(m.identifiers), len(m.properties))
+}

@@ -7,7 +7,6 @@ import (
 	"net/url"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // codeReadonly is ClickHouse's answer to a statement or a setting that a read-only user may not.
@@ -16,7 +15,7 @@ const codeReadonly = 164
 // ConnectReadOnly is Connect for questions: the server refuses whatever would change something,
 // whoever the DSN's user is. It connects once to find out whether that user is read-only by itself,
 // because such a user may not even set that.
-func ConnectReadOnly(ctx context.Context, dsn string) (driver.Conn, error) {
+func ConnectReadOnly(ctx context.Context, dsn string) (Conn, error) {
 	o, err := parseDSN(dsn)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"portrait/sinks/clickhouse"
+)
+
+func funnelCommand() *cobra.Command {
+	var at targetFlags
+	var window, from, to string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "funnel STEP… --window 1h",
+		Short: "Count the people who took steps in order",
+		Long: `Count the profiles that did the events STEP… in this order, other events in between allowed, all within
+--window of the first one. Identity is today's: what somebody did on two devices before logging in counts as
+one person. Of several attempts of a person the longest counts.
+
+A duration is 30m, 24h or 7d. An instant is RFC 3339, a date (midnight UTC), or a duration: so long ago.`,
+		Example: `  portrait funnel product_viewed cart_added order_paid --window 1h
+  portrait funnel signed_up order_paid --window 7d --from 2026-10-01 --to 2026-11-01
+  portrait funnel product_viewed cart_added order_paid --window 30m --from 24h --json`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, steps []string) error {
+			w, err := parseDuration(window)
+			if err != nil {
+				return fmt.Errorf("--window: %w", err)
+			}
+			begin, err := parseInstant(from, time.Now())
+			if err != nil {
+				return fmt.Errorf("--from: %w", err)
+			}
+			end, err := parseInstant(to, time.Now())
+			if err != nil {
+				return fmt.Errorf("--to: %w", err)
+			}
+			if !end.IsZero() && !begin.Before(end) {
+				return fmt.Errorf("--from %s is not before --to %s", begin.Format(time.RFC3339), end.Format(time.RFC3339))
+			}
+			t, err := at.find()
+			if err != nil {
+				return err
+			}
+			r, err := t.reader(cmd.Context(), cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			conn, err := r.connect(cmd.Context())
+			if err != nil {
+				return errors.Join(err, r.Close())
+			}
+			funnel, err := clickhouse.Funnel(cmd.Context(), conn, steps, w, begin, end)
+			if err := errors.Join(err, conn.Close(), r.Close()); err != nil {
+				return err
+			}
+			return printFunnel(funnel, asJSON, cmd.OutOrStdout())
+		},
+	}
+	at.add(c)
+	f := c.Flags()
+	f.StringVar(&window, "window", "1h", "time from the first step to the last")
+	f.StringVar(&from, "from", "", "events from this instant on (default: all)")
+	f.StringVar(&to, "to", "", "events before this instant (default: all)")
+	f.BoolVar(&asJSON, "json", false, "print a JSON array of steps")
+	return c
+}
+
+// funnelRow is one step as printed.
+type funnelRow struct {
+	clickhouse.FunnelStep
+	OfPrevious float64 `json:"of_previous"` // of those who took the step before; of the first step its Rate
+}
+
+func funnelRows(funnel []clickhouse.FunnelStep) []funnelRow {
+	rows := make([]funnelRow, len(funnel))
+	for i, s := range funnel {
+		rows[i] = funnelRow{FunnelStep: s, OfPrevious: s.Rate}
+		if i > 0 {
+			rows[i].OfPrevious = 0
+			if before := funnel[i-1].Profiles; before > 0 {
+				rows[i].OfPrevious = float64(s.Profiles) / float64(before)
+			}
+		}
+	}
+	return rows
+}
+
+func printFunnel(funnel []clickhouse.FunnelStep, asJSON bool, out io.Writer) error {
+	rows := funnelRows(funnel)
+	if asJSON {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		return e.Encode(rows)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprint(w, "profiles\tof first\tof previous\t   step\n")
+	for _, r := range rows {
+		fmt.Fprintf(w, "%d\t%.1f %%\t%.1f %%\t   %s\n", r.Profiles, 100*r.Rate, 100*r.OfPrevious, r.Step)
+	}
+	return w.Flush()
+}
+
+// parseDuration reads Go's durations and whole days, "7d".
+func parseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err == nil && n > 0 && n <= 36_500 {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	} else if d, err := time.ParseDuration(s); err == nil && d > 0 {
+		return d, nil
+	}
+	return 0, fmt.Errorf("%q is no duration; write 30m, 24h or 7d", s)
+}
+
+// parseInstant reads an instant; the empty text is the zero time.
+func parseInstant(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
+		}
+	}
+	if d, err := parseDuration(s); err == nil {
+		return now.Add(-d), nil
+	}
+	return time.Time{}, fmt.Errorf("%q is no instant; write 2026-11-01, 2026-11-01T08:00:00+08:00, or 24h for a day ago", s)
+}
