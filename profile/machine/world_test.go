@@ -291,3 +291,10 @@ func (c *cluster) checkWinners(seen map[string]*profileSeen, next map[string]str
 		}
 	}
 }
+
+func parseChange(text []byte) (change schemas.TagChange) {
+	if err := json.Unmarshal(text, &change); err != nil {
+		panic(err)
+	}
+	return change
+}
