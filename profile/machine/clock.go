@@ -92,10 +92,11 @@ func (m *Machine) fireOne(e *entry) {
 	m.timers.set(e, next)
 }
 
-// settle fires an entry's timer before something else happens to it, so that the order of a wave does
-// not show in what an event finds.
+// settle fires an entry's due timers, one deadline after the other, before something else happens to
+// it, so that the order of a wave does not show in what an event or a merge finds. As many as a wave may
+// fire: whoever has more was away for long, and the wave does the rest.
 func (m *Machine) settle(e *entry) {
-	if e.profile.due <= m.watermark() {
+	for k := 0; k < m.dep.TimersPerRecord && e.profile.due <= m.watermark(); k++ {
 		m.fireOne(e)
 	}
 }

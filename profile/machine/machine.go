@@ -246,6 +246,7 @@ func (m *Machine) message(from int32, msg *wire.Message) error {
 	m.host.at = e
 	m.cache.dirty(e)
 	if e.Root != nil {
+		m.settle(e)
 		m.touch(e)
 	}
 	return m.ids.Handle(&e.Node, msg)
