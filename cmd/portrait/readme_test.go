@@ -1,0 +1,49 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestReadmeBadInput holds the README to the table that the router's tests run.
+func TestReadmeBadInput(t *testing.T) {
+	table, err := os.ReadFile(filepath.Join("..", "..", "schemas", "testdata", "bad-input.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), strings.TrimSpace(string(table))) {
+		t.Error("README.md does not contain schemas/testdata/bad-input.md: paste the table again")
+	}
+}
+
+// TestReadmeCommands holds the README to the commands that there are.
+func TestReadmeCommands(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{"help": true}
+	for _, c := range root().Commands() {
+		known[c.Name()] = true
+	}
+	found := 0
+	for _, line := range strings.Split(string(readme), "\n") {
+		for _, prefix := range []string{"./portrait ", "`portrait ", "./cmd/portrait "} {
+			if _, rest, ok := strings.Cut(line, prefix); ok {
+				found++
+				if name := strings.FieldsFunc(rest, func(r rune) bool { return r == ' ' || r == '`' })[0]; !known[name] {
+					t.Errorf("README.md speaks of `portrait %s`, which there is not", name)
+				}
+			}
+		}
+	}
+	if found < 8 {
+		t.Errorf("only %d commands found in README.md", found)
+	}
+}
