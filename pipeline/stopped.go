@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"portrait/pipeline/normalize"
 	"portrait/profile/machine"
@@ -15,13 +14,8 @@ import (
 	"portrait/schemas"
 )
 
-// Errors of a data directory that is looked at without its service.
-var (
-	// ErrNoState says that no service ever kept its state there.
-	ErrNoState = errors.New("no state")
-	// ErrNeedsKey says that an identifier's type is kept as a keyed hash, and no key was given.
-	ErrNeedsKey = errors.New("the key is needed")
-)
+// ErrNoState says that no service ever kept its state in a directory.
+var ErrNoState = errors.New("no state")
 
 // Stopped is the state of a service that does not run. It answers what the newest checkpoints know:
 // after a crash the log knows more, which the next start applies.
@@ -73,10 +67,14 @@ func (s *Stopped) Deployment() *schemas.Deployment { return s.dep }
 // Close lets the next process in.
 func (s *Stopped) Close() error { return s.db.Close() }
 
-// Lookup returns the profile that an identifier leads to, in clear or as stored, or ErrNotFound. Keys
-// may be the zero value; an identifier of a sensitive type in clear is then ErrNeedsKey.
+// Lookup returns the profile that an identifier leads to, in clear or as stored, or ErrNotFound. It needs
+// the deployment's key, whatever the identifier's type: a profile's id is derived with it.
 func (s *Stopped) Lookup(identifier string, keys normalize.Keys) (*schemas.ProfileDoc, error) {
-	id, err := StoredForm(s.dep, keys, identifier)
+	norm, err := normalize.New(s.dep, keys)
+	if err != nil {
+		return nil, err
+	}
+	id, err := norm.Hash(identifier)
 	if err != nil {
 		return nil, err
 	}
@@ -109,40 +107,9 @@ func (s *Stopped) machine(q int, keys normalize.Keys) (*machine.Machine, error) 
 	if err != nil {
 		return nil, err
 	}
-	// Nothing is applied, so nothing is born: the profile key is not used.
 	m, err := machine.Open(machine.Config{Deployment: s.dep, Partition: q, ProfileKey: keys.ProfileKey()}, db, position, meta)
 	if err == nil {
 		s.machines[q] = m
 	}
 	return m, err
-}
-
-// StoredForm returns the form in which a deployment keeps an identifier, given in clear or as stored
-// already. Keys may be the zero value, see ErrNeedsKey.
-func StoredForm(dep *schemas.Deployment, keys normalize.Keys, identifier string) (string, error) {
-	parsed, err := schemas.ParseIdentifier(identifier)
-	if err != nil {
-		return "", fmt.Errorf("identifier: want TYPE:VALUE, for example device_id:a1 or phone:+8613900001234")
-	}
-	if keys.ID() == "" {
-		k := dep.Priority(schemas.BaseType(parsed.Type))
-		switch {
-		case k >= 0 && dep.Identifiers[k].Sensitive && strings.HasPrefix(parsed.Value, dep.KeyID+"."):
-			return identifier, nil
-		case k < 0 || dep.Identifiers[k].Sensitive:
-			return "", fmt.Errorf("%s is kept as a keyed hash: %w; set %s, or give what `portrait hash` prints", parsed.Type, ErrNeedsKey, normalize.EnvKey)
-		}
-		// What is kept in clear does not depend on the key: any will do.
-		if keys, err = normalize.NewKeys(make([]byte, normalize.KeyBytes)); err != nil {
-			return "", err
-		}
-		copied := *dep
-		copied.KeyID, copied.KeyCheck = keys.ID(), keys.KeyCheck()
-		dep = &copied
-	}
-	norm, err := normalize.New(dep, keys)
-	if err != nil {
-		return "", err
-	}
-	return norm.Hash(identifier)
 }

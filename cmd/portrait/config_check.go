@@ -104,11 +104,13 @@ func (k *configChecker) kafka(c *Config) {
 }
 
 func (k *configChecker) clickhouse(c *ClickHouseConfig) {
-	for key, port := range map[string]int{"tcp_port": c.TCPPort, "http_port": c.HTTPPort} {
-		if port < 0 || port > 65535 {
-			k.fail("clickhouse."+key, "0 takes any free one", "%d is no port", port)
+	port := func(key string, n int) {
+		if n < 0 || n > 65535 {
+			k.fail("clickhouse."+key, "0 takes any free one", "%d is no port", n)
 		}
 	}
+	port("tcp_port", c.TCPPort)
+	port("http_port", c.HTTPPort)
 	if c.TCPPort != 0 && c.TCPPort == c.HTTPPort {
 		k.fail("clickhouse.http_port", "take another", "both ports are %d", c.TCPPort)
 	}
@@ -143,6 +145,9 @@ func (k *configChecker) deployment(c *Config) {
 	number("replication", int64(d.Replication), 1, maxReplication)
 	number("dedupe_ids", int64(d.DedupeIDs), 1, maxDedupeIDs)
 	number("doc_interval_ms", d.DocIntervalMS, minDocInterval, maxDocInterval)
+	if d.Clock != "" && d.Clock != schemas.ClockWall && d.Clock != schemas.ClockEvent {
+		k.fail("deployment.clock", "write wall, or event for an import of history", "%q is no clock", d.Clock)
+	}
 	if d.TimeZone != "" {
 		if _, err := feature.LoadZone(d.TimeZone); err != nil {
 			k.fail("deployment.time_zone", "write an IANA name, for example Asia/Shanghai", "%q is no time zone", d.TimeZone)

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,6 +97,9 @@ func (p configPlaces) locate(err error) error {
 			key = key[:k]
 		}
 	}
+	slices.SortStableFunc(list, func(a, b *configError) int {
+		return cmp.Or(cmp.Compare(a.at.Line, b.at.Line), cmp.Compare(a.at.Column, b.at.Column))
+	})
 	return list
 }
 
@@ -165,7 +170,7 @@ func (r *configReader) mapping(n ast.Node, path string, into reflect.Value) {
 		full := strings.TrimPrefix(path+"."+key, ".")
 		field, known := fields[key]
 		if !known {
-			r.fail(full, v.Key, "use "+strings.Join(sortedKeys(fields), ", "), "unknown key %q in %s", key, orFile(path))
+			r.fail(full, v.Key, "use "+strings.Join(slices.Sorted(maps.Keys(fields)), ", "), "unknown key %q in %s", key, orFile(path))
 			continue
 		}
 		r.places[full] = placeOf(v.Key.GetToken())
@@ -182,15 +187,6 @@ func orFile(path string) string {
 		return "the configuration"
 	}
 	return path
-}
-
-func sortedKeys(fields map[string]reflect.Value) []string {
-	keys := make([]string, 0, len(fields))
-	for k := range fields {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }
 
 // value reads a scalar or a list of texts. The value itself is not repeated: it may be a password.

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"portrait/pipeline"
+	"portrait/pipeline/histogram"
 )
 
 // collector turns the service's status into Prometheus metrics when it is scraped.
@@ -35,6 +38,8 @@ var metricHelp = map[string][]string{
 	"portrait_tag_errors_total":        {"Rules that failed at run time.", "partition"},
 	"portrait_events_routed_total":     {"Events routed.", "partition"},
 	"portrait_events_rejected_total":   {"Dead letters by reason.", "partition", "reason"},
+	"portrait_events_repaired_total":   {"Events changed on their way in, by rule.", "partition", "rule"},
+	"portrait_produce_requests_total":  {"Produce requests acknowledged by the brokers."},
 	"portrait_produce_records_total":   {"Records acknowledged by the brokers."},
 	"portrait_produce_retries_total":   {"Produce requests repeated."},
 	"portrait_produce_queued_records":  {"Records waiting for the brokers."},
@@ -42,6 +47,8 @@ var metricHelp = map[string][]string{
 	"portrait_sink_last_block_rows":    {"Rows of the block stored last."},
 	"portrait_sink_last_block_seconds": {"What storing it took."},
 	"portrait_sink_age_seconds":        {"Wall clock minus the newest stored Kafka timestamp."},
+	"portrait_stage_seconds": {"Time by stage: route (a fetch of events until all it caused is acknowledged), step (a machine applying a fetch), " +
+		"tag (Kafka timestamp of an event until its tag change is acknowledged), produce (a request), sink (a block into ClickHouse).", "stage"},
 }
 
 func newCollector(s *Service) *collector {
@@ -98,7 +105,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		for reason, n := range r.Counts.Rejected {
 			counter("portrait_events_rejected_total", float64(n), p, string(reason))
 		}
+		r.Counts.EachRepair(func(rule string, n int) { counter("portrait_events_repaired_total", float64(n), p, rule) })
 	}
+	c.stages(ch, &st)
+	counter("portrait_produce_requests_total", float64(st.Producer.Requests))
 	counter("portrait_produce_records_total", float64(st.Producer.Records))
 	counter("portrait_produce_retries_total", float64(st.Producer.Retries))
 	gauge("portrait_produce_queued_records", float64(st.Producer.QueuedRecords))
@@ -107,5 +117,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		gauge("portrait_sink_last_block_rows", float64(b.Block.Rows))
 		gauge("portrait_sink_last_block_seconds", b.Elapsed.Seconds())
 		gauge("portrait_sink_age_seconds", float64(now.UnixMilli()-b.Block.After.LogTime)/1000)
+	}
+}
+
+// stages writes the histograms of all stages.
+func (c *collector) stages(ch chan<- prometheus.Metric, st *pipeline.Status) {
+	for stage, h := range map[string]histogram.Snapshot{"route": st.Stages.Route, "step": st.Stages.Step, "tag": st.Stages.Tag,
+		"produce": st.Producer.Request, "sink": c.s.blocks.Snapshot()} {
+		ch <- prometheus.MustNewConstHistogram(c.descs["portrait_stage_seconds"], h.Count(), h.Sum.Seconds(), h.Cumulative(), stage)
 	}
 }

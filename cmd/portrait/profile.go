@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"portrait/pipeline"
-	"portrait/pipeline/normalize"
 	"portrait/profile/store"
 )
 
@@ -29,7 +28,7 @@ func profileCommand() *cobra.Command {
 The running service of the data directory is asked, over loopback HTTP (GET /v1/profiles/TYPE:VALUE); it
 answers from memory, up to the event applied last. With none running the directory itself is opened; it
 knows everything up to the last checkpoint. The identifier is given in clear ("phone:139 0000 1234",
-"openid@wxapp1:o8x…") or as stored (see portrait hash). Types that are kept as keyed hashes need the key.
+"openid@wxapp1:o8x…") or as stored (see portrait hash). Reading the directory needs the deployment's key.
 
 Exit code 0: found; 3: no such identifier; 1: it could not be asked.`,
 		Example: `  portrait profile device_id:a1
@@ -110,7 +109,7 @@ func (t *target) readProfile(identifier string) (doc []byte, err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	keys, err := t.keys()
-	if err != nil && !errors.Is(err, normalize.ErrNoKey) {
+	if err != nil {
 		return nil, err
 	}
 	found, err := s.Lookup(identifier, keys)

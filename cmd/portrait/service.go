@@ -16,6 +16,7 @@ import (
 
 	"portrait/pipeline"
 	"portrait/pipeline/broker"
+	"portrait/pipeline/histogram"
 	"portrait/pipeline/kafka"
 	"portrait/pipeline/normalize"
 	"portrait/sinks/clickhouse"
@@ -43,6 +44,7 @@ type Service struct {
 	onStore atomic.Pointer[func(clickhouse.Stored)]
 	stored  atomic.Pointer[clickhouse.Stored]
 	trouble atomic.Int64 // of the sink, since the last block stored
+	blocks  histogram.Recorder
 }
 
 // Running is what a service tells other processes of this machine, in running.json of its data directory.
@@ -86,6 +88,7 @@ func StartService(ctx context.Context, c Config, catalogs Catalogs, log *slog.Lo
 		config.Stored = func(b clickhouse.Stored) {
 			s.stored.Store(&b)
 			s.trouble.Store(0)
+			s.blocks.Observe(b.Elapsed)
 			if f := s.onStore.Load(); f != nil {
 				(*f)(b)
 			}

@@ -67,7 +67,7 @@ func topicPurposes(t pipeline.Topics) map[string]string {
 
 func printTopics(topics []pipeline.TopicStatus, purposes map[string]string, each bool, out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "TOPIC\tPARTITIONS\tSTART\tEND\tRECORDS\tLAG\tGROUP\tRETENTION\tPURPOSE")
+	fmt.Fprintln(w, "TOPIC\tPARTITIONS\tRECORDS\tLAG\tGROUP\tRETENTION\tPURPOSE")
 	for i := range topics {
 		t := &topics[i]
 		var start, end int64
@@ -78,7 +78,7 @@ func printTopics(topics []pipeline.TopicStatus, purposes map[string]string, each
 		if t.Group != "" {
 			lag, group = fmt.Sprint(t.Lag()), t.Group
 		}
-		fmt.Fprintf(w, "%s\t%d\t\t\t%d\t%s\t%s\t%s\t%s\n", t.Name, len(t.Partitions), end-start, lag, group, retention(t), purposes[t.Name])
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\n", t.Name, len(t.Partitions), end-start, lag, group, retention(t), purposes[t.Name])
 		for k, p := range t.Partitions {
 			if !each {
 				break
@@ -87,7 +87,7 @@ func printTopics(topics []pipeline.TopicStatus, purposes map[string]string, each
 			if t.Group != "" {
 				lag = fmt.Sprint(p.End - max(p.Committed, p.Start))
 			}
-			fmt.Fprintf(w, "  %d\t\t%d\t%d\t%d\t%s\t\t\t\n", k, p.Start, p.End, p.End-p.Start, lag)
+			fmt.Fprintf(w, "  partition %d\t\t%d\t%s\t\t\toffsets %d to %d\n", k, p.End-p.Start, lag, p.Start, p.End)
 		}
 	}
 	return w.Flush()
