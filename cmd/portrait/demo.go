@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -144,7 +145,13 @@ func (d *demo) start(ctx context.Context) (cleanup func(), err error) {
 		undo = append(undo, apache.Close)
 		config.Kafka.Brokers = []string{apache.Addr()}
 	default:
+		// Somebody's brokers: never their deployment's topics. With --data the run can be repeated.
 		config.Kafka.Brokers = []string{d.o.broker}
+		config.Prefix = "portrait-demo"
+		if d.o.data == "" {
+			config.Prefix += "-" + strconv.FormatInt(time.Now().Unix(), 36)
+		}
+		fmt.Fprintf(d.out, "topics of this demo begin with %s. and stay; delete them when you are done\n", config.Prefix)
 	}
 	if len(config.Kafka.Brokers) > 0 {
 		// A demo may make its key like an embedded service: it lives and dies with its directory.
