@@ -1,0 +1,164 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"portrait/pipeline/kafka"
+	"portrait/profile/machine"
+	"portrait/schemas"
+	"portrait/schemas/wire"
+)
+
+// emptyView is a store without anything.
+type emptyView struct{}
+
+func (emptyView) Load([]byte) ([]byte, error) { return nil, nil }
+
+func (emptyView) Scan(_, _ []byte, _ int, _ func(key, value []byte) bool) error { return nil }
+
+// panicView is a store with a bug.
+type panicView struct{ emptyView }
+
+func (panicView) Load([]byte) ([]byte, error) { panic("index out of range, say") }
+
+// stepped is a partition of a deployment of its own, with the log it is fed.
+type stepped struct {
+	t    *testing.T
+	dep  schemas.Deployment
+	p    *Partition
+	next int64
+}
+
+func newStepped(t *testing.T, view machine.View) *stepped {
+	s := &stepped{t: t, dep: schemas.DefaultDeployment()}
+	s.dep.ID, s.dep.InboxPartitions = "test", 1
+	config := machine.Config{Deployment: &s.dep, ProfileKey: []byte("key")}
+	m, err := machine.Open(config, view, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.p = NewPartition(config, TopicNames("portrait"), m)
+	return s
+}
+
+// record returns the next record of the inbox, with n events.
+func (s *stepped) record(n int) kafka.Record {
+	r := wire.InboxRecord{Deployment: s.dep.Hash(), Source: wire.FromRouter}
+	for k := range n {
+		r.Routed = append(r.Routed, wire.Routed{Event: &wire.Event{At: wire.Position{Offset: s.next, Index: int32(k)},
+			ID: fmt.Sprintf("%d-%d", s.next, k), Name: "view", Identifiers: []string{fmt.Sprintf("device_id:%d-%d", s.next, k)}}})
+	}
+	var e wire.Encoder
+	r.Encode(&e)
+	s.next++
+	return kafka.Record{Offset: s.next - 1, Value: e.B}
+}
+
+// step applies the next record, and returns how many outputs it caused, with their ticket.
+func (s *stepped) step(n int) (int, int64) {
+	s.t.Helper()
+	out, ticket, err := s.p.Step([]kafka.Record{s.record(n)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if len(out) == 0 {
+		s.t.Fatal("no output: the test would prove nothing")
+	}
+	return len(out), ticket
+}
+
+// TestCheckpointWaitsForAcks walks through the life of two cuts.
+func TestCheckpointWaitsForAcks(t *testing.T) {
+	s := newStepped(t, emptyView{})
+	if s.p.Cut(); s.p.Checkpoint() != nil {
+		t.Fatal("a checkpoint of nothing")
+	}
+	a, first := s.step(2)
+	b, second := s.step(1)
+	if first != second {
+		t.Fatalf("tickets %d and %d before any cut", first, second)
+	}
+	if s.p.Checkpoint() != nil {
+		t.Fatal("a checkpoint without a cut")
+	}
+	s.p.Cut()
+	c, third := s.step(1)
+	if third == first {
+		t.Fatal("outputs behind the cut have the ticket of those before")
+	}
+	if s.p.Owed() != a+b+c {
+		t.Fatalf("%d owed, want %d", s.p.Owed(), a+b+c)
+	}
+	s.p.Acked(first, a+b-1)
+	if s.p.Checkpoint() != nil {
+		t.Fatal("a checkpoint before the last acknowledgement")
+	}
+	s.p.Acked(third, c) // later outputs acknowledged first must not help
+	if s.p.Checkpoint() != nil {
+		t.Fatal("a checkpoint before the last acknowledgement of its own outputs")
+	}
+	s.p.Acked(first, 1)
+	cp := s.p.Checkpoint()
+	if cp == nil || cp.Position != 2 || len(cp.Changes) == 0 {
+		t.Fatalf("checkpoint %+v, want one at position 2", cp)
+	}
+	if s.p.Checkpoint() != nil {
+		t.Fatal("one checkpoint handed out twice")
+	}
+	s.p.Refused()
+	if again := s.p.Checkpoint(); again != cp {
+		t.Fatal("a refused checkpoint is not handed out again")
+	}
+	s.p.Cut() // one is on its way: no second
+	s.p.Committed()
+	if s.p.Checkpoint() != nil || s.p.Owed() != 0 {
+		t.Fatalf("after the commit: a checkpoint, or %d owed", s.p.Owed())
+	}
+	s.p.Cut()
+	if cp := s.p.Checkpoint(); cp == nil || cp.Position != 3 {
+		t.Fatalf("checkpoint %+v, want one at position 3: its outputs were acknowledged before the cut", cp)
+	}
+	s.p.Committed()
+	if s.p.Cut(); s.p.Checkpoint() != nil {
+		t.Fatal("a checkpoint although nothing was applied since")
+	}
+}
+
+// TestCheckpointHoldsTheStateOfItsCut sees that what is applied behind a cut is not under its position.
+func TestCheckpointHoldsTheStateOfItsCut(t *testing.T) {
+	s := newStepped(t, emptyView{})
+	n, ticket := s.step(1)
+	s.p.Cut()
+	s.step(3)
+	s.p.Acked(ticket, n)
+	cp := s.p.Checkpoint()
+	nodes := slices.DeleteFunc(slices.Clone(cp.Changes), func(ch change) bool { return ch.Key[0] != 'n' })
+	if len(nodes) != 1 || string(nodes[0].Key) != "ndevice_id:0-0" {
+		t.Errorf("%d nodes, want the one of the first record", len(nodes))
+	}
+}
+
+// TestStepFails sees what an error leaves: no outputs, and its place; a panic is one too.
+func TestStepFails(t *testing.T) {
+	t.Run("unreadable", func(t *testing.T) {
+		s := newStepped(t, emptyView{})
+		out, _, err := s.p.Step([]kafka.Record{s.record(1), {Offset: 1, Value: []byte("?")}})
+		if !errors.Is(err, machine.ErrUnreadable) || !strings.Contains(err.Error(), "inbox 0 offset 1") || out != nil {
+			t.Errorf("error %v, %d outputs", err, len(out))
+		}
+	})
+	t.Run("panic", func(t *testing.T) {
+		s := newStepped(t, panicView{})
+		out, _, err := s.p.Step([]kafka.Record{s.record(1)})
+		if err == nil || !strings.Contains(err.Error(), "inbox 0 near offset 0: panic while applying: index out of range, say") || out != nil {
+			t.Errorf("error %v, %d outputs", err, len(out))
+		}
+		if !strings.Contains(err.Error(), "partition_test.go") {
+			t.Error("the error does not say where it was")
+		}
+	})
+}
