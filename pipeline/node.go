@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -84,10 +85,12 @@ func OpenNode(ctx context.Context, c Config) (n *Node, err error) {
 	n.drivers = make([]atomic.Pointer[machineDriver], n.dep.InboxPartitions)
 	n.routers = newRouters(n)
 	onError := func(err error) { n.trouble("consumer group", err) }
-	if n.routerGroup, err = kafka.NewGroup(client, kafka.GroupConfig{ID: routerGroup(c.Prefix), Topic: n.topics.Events, OnError: onError}); err != nil {
+	if n.routerGroup, err = kafka.NewGroup(client, kafka.GroupConfig{ID: routerGroup(c.Prefix), Topic: n.topics.Events,
+		MemberFile: filepath.Join(c.DataDir, "router.member"), OnError: onError}); err != nil {
 		return nil, err
 	}
-	n.machines, err = kafka.NewGroup(client, kafka.GroupConfig{ID: machineGroup(c.Prefix), Topic: n.topics.Inbox, OnError: onError})
+	n.machines, err = kafka.NewGroup(client, kafka.GroupConfig{ID: machineGroup(c.Prefix), Topic: n.topics.Inbox,
+		MemberFile: filepath.Join(c.DataDir, "machine.member"), OnError: onError})
 	return n, err
 }
 

@@ -23,9 +23,13 @@ type member struct {
 	assigned []int
 }
 
-func join(t *testing.T, client *kafka.Client, id, topic string) *member {
+func join(t *testing.T, client *kafka.Client, id, topic string, change ...func(*kafka.GroupConfig)) *member {
 	t.Helper()
-	group, err := kafka.NewGroup(client, kafka.GroupConfig{ID: id, Topic: topic, OnError: func(err error) { t.Log(err) }})
+	config := kafka.GroupConfig{ID: id, Topic: topic, OnError: func(err error) { t.Log(err) }}
+	for _, f := range change {
+		f(&config)
+	}
+	group, err := kafka.NewGroup(client, config)
 	if err != nil {
 		t.Fatal(err)
 	}
