@@ -207,3 +207,30 @@ func TestOutputsPerRecord(t *testing.T) {
 		}
 	}
 }
+
+// TestBirthsAreUnique lets many nodes be born in the same millisecond in all partitions: ranks compare by
+// births alone, so no two may have the same.
+func TestBirthsAreUnique(t *testing.T) {
+	c := newCluster(t, 1, 5, "", nil)
+	c.cache = 1000
+	for q := range c.members {
+		c.open(q)
+	}
+	for k := range 300 {
+		c.clock = testStart + int64(k/100)
+		c.event(k%2, fmt.Sprint(k), "view", c.clock, fmt.Sprintf("device_id:%d", k))
+	}
+	c.rest()
+	seen, last := map[int64]string{}, int64(0)
+	for _, b := range c.members {
+		for id, born := range machine.Births(b.m) {
+			if other, ok := seen[born]; ok {
+				t.Fatalf("%s and %s have the same birth", id, other)
+			}
+			seen[born], last = id, max(last, born)
+		}
+	}
+	if len(seen) != 300 || last>>20 != c.clock {
+		t.Errorf("%d births, the last one in ms %d; want 300, %d", len(seen), last>>20, c.clock)
+	}
+}

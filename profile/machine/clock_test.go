@@ -188,8 +188,8 @@ func TestWatermark(t *testing.T) {
 	}{
 		{0, 0, s + 1000, 0}, {0, 1, s + 2000, 0}, // machine 1 has heard nothing
 		{1, 0, s + 3000, 0}, {1, 1, s + 500, s + 500}, // the smallest of all
-		{1, 1, s + 749, s + 500},   // less than a step: not told yet
-		{1, 1, s + 750, s + 750},   // 250 ms more
+		{1, 1, s + 699, s + 500},   // less than a step of 200 ms: not told yet
+		{1, 1, s + 700, s + 700},   // a step
 		{1, 1, s + 5000, s + 1000}, // machine 0 holds
 		{0, 0, s + 100, s + 1000},  // nothing goes back
 		{0, 7, s + 9000, s + 1000}, // an events partition that is none

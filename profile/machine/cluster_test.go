@@ -175,10 +175,8 @@ func (c *cluster) deliver(q int, out *machine.Effects) {
 			var e wire.Encoder
 			list[i].Encode(&e)
 			seq := out.FirstSeq[to] + uint64(i)
-			if c.known(b.messages[to][seq], e.B, "message", q, seq) {
-				continue
-			}
-			b.messages[to][seq] = e.B
+			c.known(b.messages[to][seq], e.B, "message", q, seq)
+			b.messages[to][seq] = e.B // also if known: after a crash the log has it twice
 			c.append(to, &wire.InboxRecord{Source: wire.FromMachine, From: int32(q), Catalog: out.Catalog, Seq: seq, Messages: list[i : i+1]})
 		}
 	}

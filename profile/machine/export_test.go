@@ -23,3 +23,12 @@ func Roots(m *Machine) []*identity.Root {
 
 // UUIDText lets tests name profiles as documents do.
 var UUIDText = uuidText
+
+// Births lets tests look at the births of all nodes in memory.
+func Births(m *Machine) map[string]int64 {
+	births := map[string]int64{}
+	for id, e := range m.cache.nodes {
+		births[id] = e.Born
+	}
+	return births
+}

@@ -199,3 +199,36 @@ func TestBlockedOnTheWay(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoPeopleOnOneTablet keeps two people apart who are known by phone only and share a device, in
+// whatever order, while one person's second phone joins through a strong edge.
+func TestTwoPeopleOnOneTablet(t *testing.T) {
+	for seed := range seeds(60, 20) {
+		c := newCluster(t, seed, 1+int(seed%4), fmt.Sprintf(countCatalog, "{}"), nil)
+		c.activate(2, "name: two\nidentifiers: {phone: {max: 3}}\nfeatures: {events: {kind: count, event: \"*\"}}\n")
+		sent := [][]string{{"phone:a", "device_id:tablet"}, {"phone:b", "device_id:tablet"}, {"device_id:tablet"},
+			{"phone:a", "phone:a2"}, {"phone:b", "anonymous_id:browser"}, {"phone:a", "anonymous_id:browser"}}
+		for i, k := range c.random.Perm(len(sent)) {
+			c.event(i%2, fmt.Sprint("e", i), "view", c.clock, sent[k]...)
+			c.some(c.random.IntN(10))
+		}
+		c.rest()
+		c.clock += 60_000
+		for range 3 {
+			c.tick()
+			c.rest()
+		}
+		seen := c.survivors()
+		home := c.home(seen)
+		if len(seen) != 2 || home["phone:a"] == home["phone:b"] || home["phone:a"] != home["phone:a2"] || home["device_id:tablet"] == "" {
+			t.Fatalf("seed %d: %d profiles: %v", seed, len(seen), home)
+		}
+		c.checkChains(seen)
+		c.checkIdle()
+		c.checkRefusals()
+		c.checkClosure(seen, c.facts(wire.FactEvent))
+		if len(c.faults) > 0 {
+			t.Fatalf("seed %d: %v", seed, c.faults)
+		}
+	}
+}
