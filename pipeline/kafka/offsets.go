@@ -2,16 +2,35 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
 )
 
 // Offsets returns the first offset that exists and the first that does not exist yet (of committed
-// records, so a fetcher that has reached end is caught up).
+// records, so a fetcher that has reached end is caught up). A partition whose leader is not settled, as
+// that of a topic just made, is asked again for up to offsetsPatience.
 func (c *Client) Offsets(ctx context.Context, topic string, partition int) (start, end int64, err error) {
-	return c.offsets(ctx, topic, partition, kafkago.ReadCommitted)
+	deadline := time.Now().Add(offsetsPatience)
+	for {
+		start, end, err = c.offsets(ctx, topic, partition, kafkago.ReadCommitted)
+		var refused kafkago.Error
+		if err == nil || !errors.As(err, &refused) || !refused.Temporary() || time.Now().After(deadline) {
+			return start, end, err
+		}
+		select {
+		case <-ctx.Done():
+			return 0, 0, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
+
+// offsetsPatience is longer than a new topic or an election needs, and short enough to hear of a
+// partition that has no leader at all.
+const offsetsPatience = 10 * time.Second
 
 func (c *Client) offsets(ctx context.Context, topic string, partition int, level kafkago.IsolationLevel) (start, end int64, err error) {
 	response, err := c.api.ListOffsets(ctx, &kafkago.ListOffsetsRequest{
