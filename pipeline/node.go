@@ -54,12 +54,12 @@ type Node struct {
 
 // OpenNode connects, founds or verifies the deployment, and brings the catalogue to the machines'
 // inboxes. Run then does the work; Close lets go of everything.
-func OpenNode(ctx context.Context, c Config) (n *Node, err error) {
+func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 	client, err := kafka.NewClient(c.Kafka)
 	if err != nil {
 		return nil, err
 	}
-	n = &Node{config: c, log: c.Log, client: client, topics: TopicNames(c.Prefix), keys: c.Keys, profileKey: c.Keys.ProfileKey()}
+	n := &Node{config: c, log: c.Log, client: client, topics: TopicNames(c.Prefix), keys: c.Keys, profileKey: c.Keys.ProfileKey()}
 	opened := n // a return of nil, err sets n first
 	defer func() {
 		if err != nil {

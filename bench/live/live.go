@@ -81,7 +81,8 @@ type Watcher struct {
 // Moves counts what happened to one tag.
 type Moves struct{ Entered, Left, Changed int64 }
 
-// Watch listens from the topic's end as of the call until ctx ends. started is closed when it listens.
+// Watch listens from the topic's start, as a new consumer would, until ctx ends. started is closed when
+// it listens. Only changes of this run are measured.
 func (w *Watcher) Watch(ctx context.Context, started chan<- struct{}) error {
 	w.seen, w.moves = check.NewTopic(), map[string]*Moves{}
 	errs := make(chan error, w.Partitions)
@@ -89,10 +90,10 @@ func (w *Watcher) Watch(ctx context.Context, started chan<- struct{}) error {
 	for p := range w.Partitions {
 		ready.Add(1)
 		go func() {
-			_, end, err := w.Client.Offsets(ctx, w.Topic, p)
+			begin, _, err := w.Client.Offsets(ctx, w.Topic, p)
 			ready.Done()
 			if err == nil {
-				err = w.partition(ctx, p, end)
+				err = w.partition(ctx, p, begin)
 			}
 			errs <- err
 		}()
@@ -145,7 +146,9 @@ func (w *Watcher) change(value []byte, now time.Time) error {
 		}
 		w.Latency.Record(as, now.Sub(w.Run.PlannedAt(seq)))
 	case schemas.CauseTimer:
-		w.Latency.Record(latency.Timer, now.Sub(s.EventTime))
+		if s.EventTime.After(w.Run.PlannedAt(0)) {
+			w.Latency.Record(latency.Timer, now.Sub(s.EventTime))
+		}
 	}
 	return nil
 }

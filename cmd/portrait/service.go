@@ -64,8 +64,8 @@ type Catalogs struct {
 }
 
 // StartService brings up what is embedded, opens the node and migrates ClickHouse. Call Run, then Close.
-func StartService(ctx context.Context, c Config, catalogs Catalogs, log *slog.Logger, progress io.Writer) (s *Service, err error) {
-	s = &Service{config: c, log: log}
+func StartService(ctx context.Context, c Config, catalogs Catalogs, log *slog.Logger, progress io.Writer) (_ *Service, err error) {
+	s := &Service{config: c, log: log}
 	defer func() {
 		if err != nil {
 			s.Close()
