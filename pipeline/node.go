@@ -190,12 +190,7 @@ func (n *Node) Run(ctx context.Context) error {
 func (n *Node) runMachines(ctx context.Context, assigned []int) error {
 	var tasks []func(context.Context) error
 	for _, q := range assigned {
-		d := &machineDriver{node: n, partition: q, asks: n.asks[q]}
-		tasks = append(tasks, func(ctx context.Context) error {
-			n.drivers[q].Store(d)
-			defer n.drivers[q].CompareAndSwap(d, nil)
-			return d.run(ctx)
-		})
+		tasks = append(tasks, func(ctx context.Context) error { return n.runMachine(ctx, q) })
 	}
 	if len(tasks) == 0 {
 		<-ctx.Done()
@@ -206,6 +201,24 @@ func (n *Node) runMachines(ctx context.Context, assigned []int) error {
 		return nil // the generation ended, not the machine
 	}
 	return err
+}
+
+// runMachine owns one inbox partition. A store handle that was superseded, or that a failed write took
+// away, is taken anew: the machine then begins at the newest checkpoint.
+func (n *Node) runMachine(ctx context.Context, q int) error {
+	for {
+		d := &machineDriver{node: n, partition: q, asks: n.asks[q]}
+		n.drivers[q].Store(d)
+		err := d.run(ctx)
+		n.drivers[q].CompareAndSwap(d, nil)
+		if !errors.Is(err, store.ErrStale) {
+			return err
+		}
+		n.trouble(fmt.Sprintf("inbox %d: opened again", q), err)
+		if !sleep(ctx, 100*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
 }
 
 // Close stops producing and closes store and connections. Call it after Run has returned.
