@@ -114,8 +114,8 @@ func (d *Deployment) Validate() error {
 		return fmt.Errorf("deployment: the event clock needs one events partition, not %d", d.EventsPartitions)
 	case d.TimersPerRecord < 1 || d.DedupeIDs < 0 || d.QueueLimit < 1 || d.LinksRemembered < 1:
 		return fmt.Errorf("deployment: bounds must be positive")
-	case d.ProfileLimit < 16<<10 || d.ProfileLimit > 1<<20:
-		return fmt.Errorf("deployment: profile limit %d; want 16 KiB to 1 MiB", d.ProfileLimit)
+	case d.ProfileLimit < 16<<10 || d.ProfileLimit > 768<<10: // an entry of the store holds 1 MiB
+		return fmt.Errorf("deployment: profile limit %d; want 16 KiB to 768 KiB", d.ProfileLimit)
 	}
 	return nil
 }
