@@ -38,7 +38,7 @@ var mutants = []mutant{
 	{"weak edges refused", protocolFile, "if q.Weak && p.strong(mine)", "if false && p.strong(mine)", "profile/machine", "^TestTwoPeopleOnOneTablet$"},
 	{"limits", protocolFile, "if c.Count > p.Host.Limit(c.Type) {", "if c.Count < 0 {", "profile/machine", limits},
 	{"what waits follows to the parent", protocolFile, "\tfor _, q := range r.Deferred {\n\t\tp.forwardProposal(parent.ID, q)\n\t}\n", "", "profile/machine", graphs + "/^no_limits$"},
-	{"the queue's bound", protocolFile, "if len(r.Deferred) < p.Bounds.Queue {", "if true {", "profile/machine", "^TestGiantProfile$"},
+	{"the queue's bound", protocolFile, "if len(r.Deferred) < p.Bounds.Queue {", "if true {", "profile/identity", "^TestQueuesAreBounded$"},
 	{"blocked addresses", protocolFile, "case m.Via == n.ID && p.Host.Blocked(n.ID):", "case false:", "profile/machine", "^TestBlockedOnTheWay$"},
 	{"the mark of routers", machineFile, "m.meta.marks[from] = at", "", "profile/machine", "^TestRouterRepeatsAreDropped$"},
 	{"the mark of channels", machineFile, "case seq <= mark:", "case seq < 0:", "profile/machine", graphs + "/^no_limits$"},

@@ -178,7 +178,7 @@ func TestBlockedValues(t *testing.T) {
 
 // TestBlockedOnTheWay blocks a value when a Link to it is under way: the address itself refuses.
 func TestBlockedOnTheWay(t *testing.T) {
-	ids := append(idsIn("device_id", 0, 2, 1), idsIn("device_id", 1, 2, 1)...)
+	ids := append(idsIn("phone", 0, 2, 1), idsIn("device_id", 1, 2, 1)...)
 	c := newCluster(t, 1, 2, fmt.Sprintf(countCatalog, "{}"), func(d *schemas.Deployment) { d.Identifiers = worldTypes(false) })
 	c.rest()
 	c.event(0, "e", "buy", c.clock, ids...)
