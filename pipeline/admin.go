@@ -27,14 +27,27 @@ func OpenAdmin(ctx context.Context, config kafka.Config, prefix string) (a *Admi
 		return nil, err
 	}
 	a = &Admin{client: client, prefix: prefix, topics: TopicNames(prefix)}
-	if a.state, err = (&coordinator{client: client, topics: a.topics}).read(ctx); err == nil {
-		a.dep, err = a.state.recorded()
-	}
-	if err != nil {
+	if err := a.open(ctx); err != nil {
 		client.Close()
 		return nil, fmt.Errorf("no deployment found under the prefix %q at %v: %w", prefix, config.Brokers, err)
 	}
 	return a, nil
+}
+
+func (a *Admin) open(ctx context.Context) error {
+	// Asking for the offsets of a topic that does not exist would wait for it.
+	exists, err := kafka.TopicExists(ctx, a.client, a.topics.Catalog)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		return errNoDeployment
+	}
+	if a.state, err = (&coordinator{client: a.client, topics: a.topics}).read(ctx); err != nil {
+		return err
+	}
+	a.dep, err = a.state.recorded()
+	return err
 }
 
 // Close lets go of the connections.

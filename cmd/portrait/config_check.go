@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -120,10 +121,15 @@ func (k *configChecker) clickhouse(c *ClickHouseConfig) {
 	if c.Off || c.TCPPort != 0 || c.HTTPPort != 0 {
 		k.fail("clickhouse.dsn", "keep dsn for a server of yours, or the ports for the embedded one, or off", "dsn beside off or ports")
 	}
+	const remedy = "for example clickhouse://portrait@ch.example:9000/portrait, with the password in " + envClickHousePassword
+	// The driver takes any scheme for its own. What is wrong with an address is not repeated: it may be the password.
+	if scheme, _, _ := strings.Cut(c.DSN, "://"); !slices.Contains([]string{"clickhouse", "tcp", "http", "https"}, scheme) {
+		k.fail("clickhouse.dsn", remedy, "the address does not begin with clickhouse://")
+		return
+	}
 	conn, err := clickhouse.Connect(c.DSN) // does not connect yet
 	if err != nil {
-		k.fail("clickhouse.dsn", "for example clickhouse://portrait@ch.example:9000/portrait, with the password in "+envClickHousePassword,
-			"%s", strings.TrimPrefix(err.Error(), "clickhouse address: "))
+		k.fail("clickhouse.dsn", remedy, "%s", strings.TrimPrefix(err.Error(), "clickhouse address: "))
 		return
 	}
 	if err := conn.Close(); err != nil {

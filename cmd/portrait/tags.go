@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -61,8 +60,8 @@ and cause. Repeats, which follow a crash or a change of owner, are dropped as ev
 			}
 			defer a.Close()
 			err = (&tail{tailOptions: o, out: cmd.OutOrStdout(), latest: newLatest(maxLatest)}).run(cmd.Context(), a)
-			if errors.Is(err, context.Canceled) {
-				return nil // interrupted: that is how it ends
+			if cmd.Context().Err() != nil {
+				return nil // interrupted: that is how it ends, whatever a request under way says of it
 			}
 			return err
 		},

@@ -98,6 +98,27 @@ func exists(ctx context.Context, client *Client, topic string) bool {
 	return err == nil && len(response.Topics) == 1 && response.Topics[0].Error == nil
 }
 
+// TopicExists asks the brokers whether they have a topic. It waits for brokers that are away until ctx ends.
+func TopicExists(ctx context.Context, client *Client, topic string) (bool, error) {
+	for failures := 1; ; failures++ {
+		response, err := client.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{topic}})
+		if err == nil && len(response.Topics) == 1 {
+			if err = response.Topics[0].Error; err == nil {
+				return true, nil
+			}
+			if errors.Is(err, kafkago.UnknownTopicOrPartition) {
+				return false, nil
+			}
+		}
+		if err == nil {
+			err = errors.New("the answer does not have it")
+		}
+		if isAuthorization(err) || !pause(ctx, backoff(failures)) {
+			return false, fmt.Errorf("topic %s: %w", topic, describe(err))
+		}
+	}
+}
+
 func verifyTopic(ctx context.Context, client *Client, spec TopicSpec) error {
 	partitions, config, err := DescribeTopic(ctx, client, spec.Name, "cleanup.policy", "max.message.bytes")
 	if err != nil {

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestCheck(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		args []string
+		want string // in the answer
+		err  []string
+	}{
+		"a configuration":        {text: "prefix: shop\nhttp: 127.0.0.1:0\n", want: "configuration: topics shop.* on the embedded broker"},
+		"a catalogue":            {text: shopCatalog, want: "catalogue shop: 1 features, 2 tags, a profile takes at most"},
+		"a mapping":              {text: "event: {column: a}\nidentifiers:\n  - {type: device_id, column: b}\ntime: {column: c, layout: rfc3339}\n", want: "mapping: 3 columns"},
+		"a broken configuration": {text: "kafka:\n  brokrs: [a:1]\n", err: []string{"line 2, column 3", "brokrs", "use brokers, client_id, sasl, tls"}},
+		"not YAML":               {text: "kafka: {brokers: [\nhttp: 1\n", err: []string{"line ", "column "}},
+		"a broken catalogue":     {text: "name: x\nfeatures:\n  a: {kind: number}\n", err: []string{"line 3", "; "}},
+		"a rule of another type": {text: "name: x\nfeatures:\n  a: {kind: count, event: e}\ntags:\n  t: {when: \"a > 'x'\"}\n", err: []string{"line 5, column"}},
+		"a broken mapping":       {text: "event: {column: a}\ncolumns: 3\n", err: []string{"line 2", "; "}},
+		"anything else":          {text: "apiVersion: v1\nkind: Pod\n", err: []string{"--as"}},
+		"as between two":         {text: "name: x\nevent: y\n", err: []string{"--as"}},
+		"told what it is":        {text: "identifiers: {}\n", args: []string{"--as", "catalogue"}, err: []string{"line 1", "name"}},
+		"told something odd":     {text: "name: x\n", args: []string{"--as", "poem"}, err: []string{"configuration, catalogue or mapping"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "file.yaml")
+			if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, _, err := runCommandLine(t, "", append([]string{"check", file}, c.args...)...)
+			if c.err != nil {
+				mustFail(t, err, 1, c.err...)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustContain(t, "answer", out, file+": "+c.want)
+		})
+	}
+}
+
+// TestCheckForDeployment: the deployment decides what fits, so it comes from its configuration.
+func TestCheckForDeployment(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "catalogue.yaml")
+	if err := os.WriteFile(file, []byte(shopCatalog), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(t.TempDir(), "portrait.yaml")
+	if err := os.WriteFile(config, []byte("deployment: {time_zone: Nowhere/Else}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := runCommandLine(t, "", "check", file, "--config", config)
+	mustFail(t, err, 1, config, "Nowhere/Else")
+}
+
+// TestShippedFiles: what is shipped for people to begin with is all right.
+func TestShippedFiles(t *testing.T) {
+	t.Setenv(envKafkaPassword, "from the environment")
+	for _, file := range []string{"deploy/portrait.example.yaml", "schemas/catalog/private-domain.yaml", "schemas/catalog/demo.yaml",
+		"schemas/catalog/online-retail.yaml", "bench/retail/online-retail.mapping.yaml"} {
+		if _, _, err := runCommandLine(t, "", "check", filepath.Join("..", "..", filepath.FromSlash(file))); err != nil {
+			t.Error(err)
+		}
+	}
+}

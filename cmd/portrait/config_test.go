@@ -1,0 +1,181 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"portrait/schemas"
+)
+
+const exampleConfig = "../../deploy/portrait.example.yaml"
+
+func load(t *testing.T, text string) (Config, string, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "portrait.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := LoadConfig(file)
+	return c, file, err
+}
+
+func TestConfigFaults(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"unknown key":           {"prefix: a\nprefx: b\n", `line 2, column 1: unknown key "prefx" in the configuration; use cache_nodes`},
+		"unknown key below":     {"deployment:\n  partitions: 4\n", `line 2, column 3: unknown key "partitions" in deployment; use clock`},
+		"key twice":             {"prefix: a\nprefix: b\n", "line 2"},
+		"two documents":         {"prefix: a\n---\nprefix: b\n", "a second YAML document"},
+		"list at the top":       {"- a\n", "the configuration is not a mapping; write key: value pairs"},
+		"text for a mapping":    {"kafka: localhost:9092\n", "line 1, column 8: kafka is not a mapping"},
+		"text for a number":     {"cache_nodes: many\n", "line 1, column 14: cache_nodes is not a whole number"},
+		"text for a bool":       {"clickhouse: {off: maybe}\n", "clickhouse.off is neither true nor false"},
+		"text for a list":       {"kafka: {brokers: 'a:1'}\n", "kafka.brokers is not a list"},
+		"list for a text":       {"http: [a]\n", "http is not a text"},
+		"prefix":                {"prefix: a/b\n", "line 1, column 1: \"a/b\" cannot begin the name of a topic"},
+		"http":                  {"http: localhost\n", "is no address to listen on"},
+		"http port":             {"http: 127.0.0.1:70000\n", "is no address to listen on"},
+		"cache":                 {"cache_nodes: 5\n", "line 1, column 1: 5 identifiers in memory; at least 1000"},
+		"broker without port":   {"kafka:\n  brokers: [kafka]\n", `line 1, column 1: broker "kafka" is not host:port`},
+		"tls without brokers":   {"kafka: {tls: {enabled: true}}\n", "tls or sasl without brokers"},
+		"tls files, not on":     {"kafka: {brokers: ['a:1'], tls: {ca_file: x}}\n", "tls has settings but is not enabled"},
+		"mechanism":             {"kafka: {brokers: ['a:1'], sasl: {mechanism: magic, user: u, password: p}}\n", `sasl.mechanism "magic"`},
+		"no password":           {"kafka:\n  brokers: ['a:1']\n  sasl: {mechanism: plain, user: u}\n", "line 3, column 3: sasl without a password; set PORTRAIT_KAFKA_PASSWORD"},
+		"dsn of another kind":   {"clickhouse: {dsn: 'ftp://u:hush@x'}\n", "does not begin with clickhouse://; for example clickhouse://"},
+		"dsn not an address":    {"clickhouse: {dsn: 'clickhouse://u:hush@h:port/p'}\n", "; for example clickhouse://"},
+		"dsn's database":        {"clickhouse: {dsn: 'clickhouse://u:hush@h:9000/p-q'}\n", "database \"p-q\""},
+		"dsn and ports":         {"clickhouse: {dsn: 'clickhouse://h:9000/p', tcp_port: 9}\n", "dsn beside off or ports"},
+		"port":                  {"clickhouse: {tcp_port: 99999}\n", "99999 is no port"},
+		"same ports":            {"clickhouse: {tcp_port: 9000, http_port: 9000}\n", "both ports are 9000"},
+		"partitions":            {"deployment: {inbox_partitions: -1}\n", "inbox_partitions is -1; 1 to 1024"},
+		"clock":                 {"deployment: {clock: sun}\n", `"sun" is no clock`},
+		"event clock":           {"deployment: {clock: event}\n", "one events partition"},
+		"zone":                  {"deployment: {time_zone: Mars}\n", `"Mars" is no time zone`},
+		"region":                {"deployment: {phone_region: China}\n", `"China" is no region`},
+		"document interval":     {"deployment: {doc_interval_ms: 1}\n", "doc_interval_ms is 1; 100 to"},
+		"nameless property":     {"deployment: {sensitive_properties: ['']}\n", "an empty name"},
+		"remembered event ids":  {"deployment: {dedupe_ids: 1000000}\n", "dedupe_ids is 1000000"},
+		"number too large":      {"cache_nodes: 99999999999999999999\n", "cache_nodes"},
+		"replication of nobody": {"deployment: {replication: 99}\n", "replication is 99"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, file, err := load(t, c.text)
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, line := range strings.Split(err.Error(), "\n") {
+				if !strings.HasPrefix(line, file+": line ") || !strings.Contains(line, "; ") {
+					t.Errorf("%q has no file, place and remedy", line)
+				}
+			}
+			mustContain(t, "error", err.Error(), c.want)
+			if strings.Contains(err.Error(), "hush") {
+				t.Errorf("a password in the error: %v", err)
+			}
+		})
+	}
+}
+
+// TestConfigFaultsTogether: an author hears of everything at once, in the order of the file.
+func TestConfigFaultsTogether(t *testing.T) {
+	_, _, err := load(t, "cache_nodes: 1\ndeployment:\n  time_zone: Mars\n  clock: sun\nprefix: a b\n")
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != 4 {
+		t.Fatalf("%d faults, want 4:\n%v", len(lines), err)
+	}
+	for i, want := range []string{"line 1,", "line 3,", "line 4,", "line 5,"} {
+		mustContain(t, "fault", lines[i], want)
+	}
+}
+
+func TestConfigDefaults(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", filepath.Join("some", "where"))
+	for name, text := range map[string]string{"no keys": "# nothing\n", "empty": "", "nulls": "prefix:\nkafka:\ncache_nodes: ~\n"} {
+		t.Run(name, func(t *testing.T) {
+			c, _, err := load(t, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Prefix != "portrait" || c.HTTP != "127.0.0.1:8280" || c.DataDir != filepath.Join("some", "where", "portrait") {
+				t.Errorf("%+v", c)
+			}
+			d, want := c.proposal(), schemas.DefaultDeployment()
+			want.ID = d.ID
+			if d.Hash() != want.Hash() || d.ID == "" {
+				t.Errorf("deployment %+v", d)
+			}
+		})
+	}
+}
+
+// TestExampleConfig: the example loads, sets what it says, and leaves out no key.
+func TestExampleConfig(t *testing.T) {
+	t.Setenv(envKafkaPassword, "hush")
+	c, err := LoadConfig(exampleConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Kafka.Brokers) != 2 || !c.Kafka.TLS.Enabled || c.Kafka.TLS.CAFile == "" || c.Kafka.SASL.Mechanism != "scram-sha-512" ||
+		c.Kafka.SASL.Password != "hush" || c.CacheNodes != 200_000 || c.Deployment.Replication != 3 || len(c.Deployment.SensitiveProps) != 5 {
+		t.Errorf("%v", c)
+	}
+	if d := c.proposal(); d.InboxPartitions != 8 || d.ID != "shop-production" {
+		t.Errorf("deployment %+v", d)
+	}
+	text, err := os.ReadFile(exampleConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys func(reflect.Type)
+	keys = func(of reflect.Type) {
+		for i := range of.NumField() {
+			f := of.Field(i)
+			if key := f.Tag.Get("yaml"); !strings.Contains(string(text), key+":") {
+				t.Errorf("the example does not explain %s", key)
+			}
+			if f.Type.Kind() == reflect.Struct {
+				keys(f.Type)
+			}
+		}
+	}
+	keys(reflect.TypeFor[Config]())
+}
+
+func TestConfigSecrets(t *testing.T) {
+	const text = `kafka: {brokers: ['a:1'], sasl: {mechanism: plain, user: u, password: in-the-file}}
+clickhouse: {dsn: 'clickhouse://ann:in-the-file@ch:9000/portrait'}
+`
+	c, _, err := load(t, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Kafka.SASL.Password != "in-the-file" || !strings.Contains(c.ClickHouse.DSN, "in-the-file") {
+		t.Error("the file's own passwords do not count")
+	}
+	t.Setenv(envKafkaPassword, "hush-kafka")
+	t.Setenv(envClickHousePassword, "hush-clickhouse")
+	t.Setenv("PORTRAIT_PREFIX", "other")
+	if c, _, err = load(t, text); err != nil {
+		t.Fatal(err)
+	}
+	if c.Kafka.SASL.Password != "hush-kafka" || c.ClickHouse.DSN != "clickhouse://ann:hush-clickhouse@ch:9000/portrait" || c.Prefix != "portrait" {
+		t.Error("the environment's passwords, and nothing else of it, should stand above the file's")
+	}
+	asJSON, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, printed := range []string{fmt.Sprintf("%v %+v %#v %s %x", c, c, c, c, c), fmt.Sprint(&c), string(asJSON), configSummary(&c)} {
+		if strings.Contains(printed, "hush") || strings.Contains(printed, "68757368") {
+			t.Errorf("a password is printed: %s", printed)
+		}
+	}
+	mustContain(t, "JSON", string(asJSON), "ch:9000", "a:1")
+}
