@@ -28,5 +28,6 @@
 //
 // Patience. A machine that is behind counts events before its clock passes the deadlines between them, and an
 // absence that was over by then is rightly never noticed. How far it was behind shows in the changes
-// (decided_at against the deadline); tags_history allows that, says so in its detail, and judges the rest.
+// (decided_at against the deadline); tags_history allows that, says so in its detail, and judges the rest. A timer is
+// shown no patience: it fires when everything sent before its deadline has been read, or it is wrong.
 package check

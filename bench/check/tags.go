@@ -168,7 +168,11 @@ func (c *checker) tagsHistory() (bench.Check, error) {
 				continue // tags_final says so
 			}
 			had[tag] = true
-			if story.Contradicts(tag, ch.since()) {
+			against := story.Contradicts
+			if ch.cause == schemas.CauseTimer {
+				against = story.ContradictsDeadline
+			}
+			if against(tag, ch.since()) {
 				d.add("person %d: %s: %s entered, but the events say otherwise", p.Number, ch.id, tag)
 			}
 		}

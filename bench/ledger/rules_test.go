@@ -283,6 +283,11 @@ func TestPatience(t *testing.T) {
 			if s.Contradicts(CartAbandoned, at(c.against-1).UnixMilli()) || !s.Contradicts(CartAbandoned, at(c.against).UnixMilli()) {
 				t.Errorf("the payment does not count from %v s on", c.against)
 			}
+			for second, against := range map[float64]bool{21: false, 22: true} {
+				if due := at(second).UnixMilli(); s.ContradictsDeadline(CartAbandoned, due) != against {
+					t.Errorf("a timer due at %v s: the payment of 20 s speaks against it: %v, want %v", second, !against, against)
+				}
+			}
 		})
 	}
 }

@@ -6,6 +6,8 @@ import "time"
 // may reach their profile by ways of different length.
 const Slack = 2 * time.Second
 
+const slack = int64(Slack / time.Millisecond)
+
 // Episode is an absence that must have been noticed: the tag was due at Due, and nothing ended it before End.
 type Episode struct {
 	Tag      Tag
@@ -20,6 +22,7 @@ type Story struct {
 
 	events   []*Event
 	patience int64 // ms
+	whole    int64 // ms: from here on all of the person's identifiers are in one profile
 }
 
 // Story goes through a person's events until an instant. Patience, at least Slack, is how far the pipeline may have been
@@ -31,6 +34,7 @@ func (l *Ledger) Story(p Person, until time.Time, patience time.Duration) Story 
 	end := until.UnixMilli()
 	h := &history{person: p.Number}
 	known := s.known(p)
+	s.whole = known
 	for _, ev := range s.events {
 		h.add(ev)
 		now := h.tags(ev.Time)
@@ -87,11 +91,24 @@ func (s *Story) absences(known, end int64) {
 // Contradicts reports whether the events speak against a tag having entered at an instant, in ms: it is one
 // the person can never have had, or an absence in which there was something. An event counts as known if
 // it was sent more than the patience before.
-func (s *Story) Contradicts(tag Tag, at int64) bool {
+func (s *Story) Contradicts(tag Tag, at int64) bool { return s.contradicts(tag, at, s.patience) }
+
+// ContradictsDeadline is Contradicts for a timer. However far behind a pipeline is: by the time it believes that a
+// deadline has passed, it has read everything that was sent before, so there is no patience with it. Except while
+// identities merge: what takes two hops then can be overtaken (DESIGN.md section 4).
+func (s *Story) ContradictsDeadline(tag Tag, due int64) bool {
+	if due < s.whole {
+		return s.contradicts(tag, due, s.patience)
+	}
+	return s.contradicts(tag, due, slack)
+}
+
+func (s *Story) contradicts(tag Tag, at, patience int64) bool {
+	known := func(ev *Event) bool { return max(ev.Time, ev.Sent) <= at-patience }
 	switch tag {
 	case Silent:
 		for _, ev := range s.events {
-			if ev.Time > at-silentAfter+s.patience && s.knownAt(ev, at) {
+			if ev.Time > at-silentAfter+patience && known(ev) {
 				return true
 			}
 		}
@@ -100,9 +117,9 @@ func (s *Story) Contradicts(tag Tag, at int64) bool {
 		waiting := false // is there a cart old enough that nothing followed?
 		for _, ev := range s.events {
 			switch {
-			case ev.Name == CartAdded && ev.Time <= at-abandonedAfter+s.patience:
+			case ev.Name == CartAdded && ev.Time <= at-abandonedAfter+patience:
 				waiting = true
-			case (ev.Name == CartAdded || ev.Name == OrderPaid) && s.knownAt(ev, at):
+			case (ev.Name == CartAdded || ev.Name == OrderPaid) && known(ev):
 				waiting = false
 			}
 		}
@@ -110,5 +127,3 @@ func (s *Story) Contradicts(tag Tag, at int64) bool {
 	}
 	return s.Never[tag]
 }
-
-func (s *Story) knownAt(ev *Event, at int64) bool { return max(ev.Time, ev.Sent) <= at-s.patience }
