@@ -187,6 +187,7 @@ func (d *machineDriver) applied(ctx context.Context, b kafka.Batch) error {
 	mid := time.Now()
 	d.apply += mid.Sub(start)
 	d.node.stages.step.Observe(mid.Sub(start))
+	d.node.stages.moves.add(d.node.topics.Tags, out)
 	acked := d.ack(&d.acked[ticket&1])
 	for i := range out {
 		ack := acked

@@ -195,12 +195,9 @@ func knownRegion(region string) bool {
 // redacted stands for a secret wherever a configuration is printed.
 const redacted = "[redacted]"
 
-// shown is c without secrets, as plain data.
+// shown is c without secrets, as plain data; kafka.SASL hides its own.
 func (c Config) shown() any {
 	type plain Config // without the methods
-	if c.Kafka.SASL.Password != "" {
-		c.Kafka.SASL.Password = redacted
-	}
 	if c.ClickHouse.DSN != "" {
 		if u, err := url.Parse(c.ClickHouse.DSN); err != nil {
 			c.ClickHouse.DSN = redacted

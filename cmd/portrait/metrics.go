@@ -39,6 +39,8 @@ var metricHelp = map[string][]string{
 	"portrait_events_routed_total":     {"Events routed.", "partition"},
 	"portrait_events_rejected_total":   {"Dead letters by reason.", "partition", "reason"},
 	"portrait_events_repaired_total":   {"Events changed on their way in, by rule.", "partition", "rule"},
+	"portrait_tag_changes_total":       {"Tag changes published, by tag and change; merged and erased have no tag.", "tag", "change"},
+	"portrait_troubles_total":          {"Failures that were tried again: fetches, groups, checkpoints."},
 	"portrait_produce_requests_total":  {"Produce requests acknowledged by the brokers."},
 	"portrait_produce_records_total":   {"Records acknowledged by the brokers."},
 	"portrait_produce_retries_total":   {"Produce requests repeated."},
@@ -108,6 +110,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		r.Counts.EachRepair(func(rule string, n int) { counter("portrait_events_repaired_total", float64(n), p, rule) })
 	}
 	c.stages(ch, &st)
+	for m, n := range st.Stages.Moves {
+		counter("portrait_tag_changes_total", float64(n), m.Tag, m.Change)
+	}
+	counter("portrait_troubles_total", float64(st.Troubles))
 	counter("portrait_produce_requests_total", float64(st.Producer.Requests))
 	counter("portrait_produce_records_total", float64(st.Producer.Records))
 	counter("portrait_produce_retries_total", float64(st.Producer.Retries))

@@ -31,6 +31,8 @@ func testMetrics(t *testing.T, d *deployment) {
 		`portrait_stage_seconds_bucket{stage="tag",le="+Inf"}`:               3,
 		`portrait_events_repaired_total{partition="0",rule="invalid_phone"}`: 2,
 		`portrait_events_rejected_total{partition="0",reason="not_json"}`:    1,
+		`portrait_tag_changes_total{change="entered",tag="buyer"}`:           1,
+		`portrait_troubles_total`:                                            0,
 		`portrait_produce_requests_total`:                                    5,
 	} {
 		m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\S+)$`).FindSubmatch(text)

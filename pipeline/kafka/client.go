@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -47,6 +48,14 @@ type SASL struct {
 	Mechanism string `yaml:"mechanism"` // "" (none), plain, scram-sha-256 or scram-sha-512
 	User      string `yaml:"user"`
 	Password  string `yaml:"password"`
+}
+
+// Format hides the password from every verb.
+func (s SASL) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "{%s %s}", s.Mechanism, s.User) }
+
+// MarshalJSON hides the password.
+func (s SASL) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]string{"mechanism": s.Mechanism, "user": s.User})
 }
 
 // Validate reports the first setting that cannot work, with its remedy.
