@@ -52,7 +52,11 @@ deployment's limit. With --config it is checked for the deployment that this con
 					return fmt.Errorf("%s: its keys are those of no configuration, catalogue or mapping; say which with --as", args[0])
 				}
 			}
-			summary, err := checkFile(kind, args[0], text, config)
+			c, err := LoadConfig(config)
+			if err != nil {
+				return err
+			}
+			summary, err := checkFile(kind, args[0], text, &c)
 			if err != nil {
 				return err
 			}
@@ -90,21 +94,18 @@ func recognise(text []byte) fileKind {
 	return best
 }
 
-// checkFile returns a line about a file that is all right.
-func checkFile(kind fileKind, path string, text []byte, config string) (string, error) {
+// checkFile returns a line about a file that is all right. A catalogue is checked for the deployment that
+// config would found.
+func checkFile(kind fileKind, path string, text []byte, config *Config) (string, error) {
 	switch kind {
 	case kindConfig:
 		c, err := LoadConfig(path)
 		if err != nil {
 			return "", err
 		}
-		return configSummary(&c), nil
+		return checkNamedCatalog(&c)
 	case kindCatalog:
-		c, err := LoadConfig(config)
-		if err != nil {
-			return "", err
-		}
-		dep := c.proposal()
+		dep := config.proposal()
 		compiled, err := compileCatalog(text, 1, &dep)
 		if err != nil {
 			return "", inFile(path, err)
@@ -118,6 +119,20 @@ func checkFile(kind fileKind, path string, text []byte, config string) (string, 
 		return "mapping: " + m.Summary() + "; whether they exist shows when a file is opened", nil
 	}
 	return "", fmt.Errorf("--as %q; want configuration, catalogue or mapping", kind)
+}
+
+// checkNamedCatalog looks at the catalogue that a configuration names as well. It may be on another machine.
+func checkNamedCatalog(c *Config) (string, error) {
+	summary := configSummary(c)
+	if c.Catalog == "" {
+		return summary, nil
+	}
+	text, err := os.ReadFile(c.Catalog)
+	if err != nil {
+		return fmt.Sprintf("%s; not looked at: %v", summary, err), nil
+	}
+	below, err := checkFile(kindCatalog, c.Catalog, text, c)
+	return summary + "; " + below, err
 }
 
 // configSummary says in a line what a configuration sets up.

@@ -58,6 +58,34 @@ func TestCheckForDeployment(t *testing.T) {
 	mustFail(t, err, 1, config, "Nowhere/Else")
 }
 
+// TestCheckNamedCatalog: a configuration is only as good as the catalogue it names.
+func TestCheckNamedCatalog(t *testing.T) {
+	dir := t.TempDir()
+	catalog, config := filepath.Join(dir, "catalogue.yaml"), filepath.Join(dir, "portrait.yaml")
+	if err := os.WriteFile(config, []byte("catalog: "+catalog+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := runCommandLine(t, "", "check", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustContain(t, "answer", out, "not looked at")
+	for text, want := range map[string]string{shopCatalog: "catalogue shop: 1 features", "name: x\nfeatures: 3\n": ""} {
+		if err := os.WriteFile(catalog, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, _, err := runCommandLine(t, "", "check", config)
+		if want == "" {
+			mustFail(t, err, 1, catalog+": line 2")
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustContain(t, "answer", out, want)
+	}
+}
+
 // TestShippedFiles: what is shipped for people to begin with is all right.
 func TestShippedFiles(t *testing.T) {
 	t.Setenv(envKafkaPassword, "from the environment")

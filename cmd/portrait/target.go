@@ -16,7 +16,7 @@ import (
 )
 
 // askTimeout bounds how long a command waits for a broker that does not answer.
-const askTimeout = 20 * time.Second
+const askTimeout = 15 * time.Second
 
 // exitNotFound is the exit code of a question whose answer is "there is none"; failures are 1.
 const exitNotFound = 3
@@ -93,7 +93,12 @@ func (t *target) admin(ctx context.Context) (*pipeline.Admin, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	return pipeline.OpenAdmin(ctx, config, prefix)
+	a, err := pipeline.OpenAdmin(ctx, config, prefix)
+	if err != nil && (config.TLS.Enabled || config.SASL.Mechanism != "") {
+		// Brokers answer a wrong password or a plaintext client by closing the connection, without a word.
+		err = fmt.Errorf("%w; if the brokers are there, check kafka.tls, kafka.sasl and the password", err)
+	}
+	return a, err
 }
 
 // stopped opens the state of a service that does not run.
