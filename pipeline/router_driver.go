@@ -56,6 +56,7 @@ func (r *routers) run(ctx context.Context, assigned []int) error {
 	r.mu.Lock()
 	for _, p := range assigned {
 		r.ticker.Revoke(int32(p))
+		r.status[p].Store(nil) // whoever has it next reports it
 	}
 	r.mu.Unlock()
 	return err
