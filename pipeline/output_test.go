@@ -51,7 +51,7 @@ func TestMessageRecords(t *testing.T) {
 		{"one more", repeat(small, schemas.ItemsPerRecord+1), 2},
 		{"bytes", repeat(forward(schemas.BytesPerRecord/4), 9), 3},
 		{"one larger than a record", []wire.Message{small, absorb, small}, 3},
-		{"many", repeat(small, 1050), 11},
+		{"many", repeat(small, 10*schemas.ItemsPerRecord+1), 11},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {

@@ -52,7 +52,7 @@ func TestErrors(t *testing.T) {
 		{"an events partition that is none", wire.InboxRecord{Source: wire.FromRouter, From: 2, Routed: manyEvents(1)}, machine.ErrUnreadable, "events partition 2 of 2"},
 		{"an events partition below zero", wire.InboxRecord{Source: wire.FromRouter, From: -1, Routed: manyEvents(1)}, machine.ErrUnreadable, "events partition -1 of 2"},
 		{"an item of another events partition", wire.InboxRecord{Source: wire.FromRouter, From: 1, Routed: manyEvents(1)}, machine.ErrUnreadable, "item 0/0/0 in a record of events partition 1"},
-		{"too many events", wire.InboxRecord{Source: wire.FromRouter, Routed: manyEvents(schemas.ItemsPerRecord + 1)}, machine.ErrUnreadable, "101 items, at most 100"},
+		{"too many events", wire.InboxRecord{Source: wire.FromRouter, Routed: manyEvents(schemas.ItemsPerRecord + 1)}, machine.ErrUnreadable, "51 items, at most 50"},
 		{"too many messages", wire.InboxRecord{Source: wire.FromMachine, From: 1, Seq: 1, Messages: make([]wire.Message, schemas.ItemsPerRecord+1)}, machine.ErrUnreadable, ""},
 		{"a forward without its event", wire.InboxRecord{Source: wire.FromMachine, From: 1, Seq: 1, Messages: []wire.Message{forward}}, machine.ErrUnreadable, "forward without its event"},
 		{"a forward anchored nowhere", wire.InboxRecord{Source: wire.FromMachine, From: 1, Seq: 1, Messages: []wire.Message{

@@ -240,7 +240,7 @@ func commitLate(r *runner) {
 // TestSameLogSameBytes applies the logs of a random shop, with merges, timers, crashes, zombies and two
 // changes of catalogue in the middle, in all ways.
 func TestSameLogSameBytes(t *testing.T) {
-	for seed := range seeds(8, 2) {
+	for seed := range seeds(6, 1) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, seed, "{phone: {max: 3}}", func(d *schemas.Deployment) {
@@ -248,11 +248,11 @@ func TestSameLogSameBytes(t *testing.T) {
 				d.QueueLimit = []int{1, 64}[seed%2]
 			})
 			w.faulty = true
-			w.live(30)
+			w.live(20)
 			w.activate(2, secondCatalog)
-			w.live(25)
+			w.live(15)
 			w.activate(3, thirdCatalog)
-			w.live(25)
+			w.live(15)
 			w.settle(50_000)
 			for q := range w.members {
 				var first *said
