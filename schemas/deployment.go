@@ -11,10 +11,12 @@ import (
 // whenever the golden hash over the corpus of logs moves (profile/machine tests say so).
 const LogicVersion = 1
 
-// Bounds that every version of the code shares. Outputs of one inbox record are numbered below 2^16:
-// ItemsPerRecord events with TagsPerCatalog changes each, and as much again for timers, stay below.
+// Bounds that every version of the code shares. Outputs of one inbox record are numbered below 2^16. One
+// item gives at most three changes per tag (a tag that the catalogue dropped, the new catalogue's value,
+// the event's), so 50 items with 300 tags stay below 50,000; timers and the sweep stop before the rest is
+// used up (profile/machine).
 const (
-	ItemsPerRecord = 100
+	ItemsPerRecord = 50
 	BytesPerRecord = 512 << 10
 	TagsPerCatalog = 300
 )

@@ -84,6 +84,16 @@ func (r *Root) Counts() []wire.TypeCount {
 	return counts
 }
 
+// countOf returns the count of a type, 0 if the list does not have it.
+func countOf(counts []wire.TypeCount, t string) int {
+	for _, c := range counts {
+		if c.Type == t {
+			return c.Count
+		}
+	}
+	return 0
+}
+
 // addCount keeps the list ascending by type; there are as many entries as types, so a few.
 func addCount(counts []wire.TypeCount, t string, n int) []wire.TypeCount {
 	k, ok := slices.BinarySearchFunc(counts, t, func(c wire.TypeCount, t string) int {
@@ -128,15 +138,48 @@ func (r *Root) reservation(child string) (int, bool) {
 	})
 }
 
-// remember appends an edge to a bounded list, newest last; the oldest gives way.
+// Bounds in bytes beside those in numbers: an identifier may have 256 bytes and more, and a profile has
+// to fit its limit whatever it is offered. Usual identifiers never reach them.
+const (
+	edgeBytes  = 16 << 10 // of links, and of refusals, that a profile remembers
+	queueBytes = 32 << 10 // of wants, and of proposals, that wait
+)
+
+// Bytes is the most that identity can add to a profile besides its members: two lists of edges, two
+// queues, and what was proposed.
+const Bytes = 2*edgeBytes + 2*queueBytes + 4<<10
+
+// remember appends an edge to a bounded list, newest last; the oldest give way.
 func remember(list []Edge, e Edge, limit int) []Edge {
 	if slices.Contains(list, e) {
 		return list
 	}
-	if len(list) >= limit {
-		list = slices.Delete(list, 0, len(list)-limit+1)
+	list = append(list, e)
+	size, keep := 0, len(list)
+	for keep > 0 && len(list)-keep < limit {
+		if size += len(list[keep-1].Via) + 3; size > edgeBytes {
+			break
+		}
+		keep--
 	}
-	return append(list, e)
+	return slices.Delete(list, 0, keep)
+}
+
+// fits reports whether one more entry may wait in a queue of so many entries and bytes.
+func (b Bounds) fits(entries, bytes int) bool { return entries < b.Queue && bytes < queueBytes-4<<10 }
+
+func wantBytes(list []Want) (n int) {
+	for i := range list {
+		n += 32 + len(list[i].Parent.ID) + len(list[i].Via) + len(list[i].Other) + len(list[i].Cause)
+	}
+	return n
+}
+
+func proposalBytes(list []Proposal) (n int) {
+	for i := range list {
+		n += 32 + len(list[i].Child.ID) + len(list[i].Via) + len(list[i].Other) + len(list[i].Cause) + 48*len(list[i].Counts)
+	}
+	return n
 }
 
 // forget removes an edge from a list.

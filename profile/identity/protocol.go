@@ -18,7 +18,7 @@ type Host interface {
 	Weak(baseType string) bool
 	// Blocked reports whether an identifier may neither anchor nor link.
 	Blocked(id string) bool
-	// Refused records an edge that must not join profiles, and why: limit, weak, blocked or queue.
+	// Refused records an edge that must not join profiles, and why: limit, weak or blocked.
 	Refused(edge Edge, other, cause, reason string)
 	// Surrender takes the profile out of the node, which is about to become a child of winner, and
 	// returns its state for the Absorb. What it publishes leaves before the Absorb.
@@ -124,7 +124,7 @@ func (p *Protocol) link(n *Node, m *wire.Message) {
 func (p *Protocol) want(n *Node, w Want) {
 	r := n.Root
 	switch {
-	case r.Proposing && len(r.Wants) < p.Bounds.Queue:
+	case r.Proposing && p.Bounds.fits(len(r.Wants), wantBytes(r.Wants)):
 		r.Wants = append(r.Wants, w)
 	case r.Proposing:
 		r.Linking = forget(r.Linking, w.Edge)
@@ -143,7 +143,7 @@ func (p *Protocol) propose(n *Node, q Proposal) {
 	case r == nil:
 		p.forwardProposal(n.Parent.ID, q)
 	case r.Proposing: // frozen: the counts it proposed with must stay true until the answer
-		if len(r.Deferred) < p.Bounds.Queue {
+		if p.Bounds.fits(len(r.Deferred), proposalBytes(r.Deferred)) {
 			r.Deferred = append(r.Deferred, q)
 			return
 		}
@@ -169,12 +169,9 @@ func (p *Protocol) misfit(r *Root, q Proposal) string {
 	if q.Weak && p.strong(mine) && p.strong(q.Counts) {
 		return "weak"
 	}
-	total := mine
+	// Only types that the join adds to: a profile above a limit that was lowered may still get others.
 	for _, c := range q.Counts {
-		total = addCount(total, c.Type, c.Count)
-	}
-	for _, c := range total {
-		if c.Count > p.Host.Limit(c.Type) {
+		if c.Count > 0 && countOf(mine, c.Type)+c.Count > p.Host.Limit(c.Type) {
 			return "limit"
 		}
 	}
@@ -248,7 +245,11 @@ func (p *Protocol) absorb(n *Node, m *wire.Message) error {
 	r.release(m.From.ID)
 	r.Members = addMembers(r.Members, moving.Members)
 	for _, x := range moving.Reserved {
-		r.reserve(x.Child, x.Counts)
+		// The child's Absorb may have been here already, by a path that Compress made shorter: reserving
+		// then would hold its places for ever.
+		if !r.Has(x.Child) {
+			r.reserve(x.Child, x.Counts)
+		}
 	}
 	for _, e := range moving.Refused {
 		r.Refused = remember(r.Refused, e, p.Bounds.Links)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cespare/xxhash/v2"
+
 	"portrait/profile"
 	"portrait/profile/tag"
 	"portrait/schemas"
@@ -154,8 +156,8 @@ func (m *Machine) activate(version int64) error {
 }
 
 // touch moves a root to the active catalogue: features with an unchanged definition stay, refusals
-// are forgotten since limits may be new, and every tag is decided again.
-func (m *Machine) touch(e *entry) {
+// are forgotten since limits may be new, and every tag is decided again as of now.
+func (m *Machine) touch(e *entry, now int64) {
 	p := e.profile
 	if p.cat == m.cat.Version {
 		return
@@ -169,8 +171,12 @@ func (m *Machine) touch(e *entry) {
 	}
 	why := cause{kind: schemas.CauseCatalog, at: m.meta.decided}
 	changed := m.dropTags(e, why)
-	if m.evaluate(e, m.cat.allTags, m.watermark(), why) || changed {
+	if m.evaluate(e, m.cat.allTags, now, why) || changed {
 		m.document(e)
+	} else if p.docDue == 0 {
+		// Its features may have other names now. Spread over an interval: all profiles are touched at once.
+		p.docDue = m.watermark() + 1 + int64(xxhash.Sum64String(e.ID)%uint64(max(1, m.dep.DocInterval)))
+		m.timers.register(e, p.docDue)
 	}
 	m.schedule(e)
 }
@@ -196,13 +202,16 @@ func (m *Machine) sweep() (more bool, err error) {
 		return false, err
 	}
 	for _, id := range ids {
+		if m.ordinal > maxOutputs-2*outputsOfOne {
+			return true, nil
+		}
 		e, err := m.lookup(id)
 		if err != nil {
 			return false, err
 		}
 		if e != nil && e.Root != nil {
 			m.settle(e)
-			m.touch(e)
+			m.touch(e, m.watermark())
 			m.Counters.Swept++
 		}
 		m.meta.cursor = id
@@ -224,9 +233,11 @@ func (m *Machine) following(after string, limit int) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("machine: sweep: %w", err)
 	}
-	for id, e := range m.cache.nodes {
-		if id > after && (e.dirty || e.cut > m.cache.committed) {
-			ids = append(ids, id)
+	for _, list := range [][]*entry{m.cache.changed, m.cache.cutting} {
+		for _, e := range list {
+			if e.ID > after {
+				ids = append(ids, e.ID)
+			}
 		}
 	}
 	slices.Sort(ids)

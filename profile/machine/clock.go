@@ -58,7 +58,7 @@ func (m *Machine) fire() (more bool, err error) {
 		if !ok || t.due > now {
 			return false, nil
 		}
-		if k >= m.dep.TimersPerRecord || m.ordinal > 1<<16-2*(schemas.TagsPerCatalog+2) {
+		if k >= m.dep.TimersPerRecord || m.ordinal > maxOutputs-outputsOfOne {
 			return true, nil
 		}
 		e, err := m.entry(t.id)
@@ -76,7 +76,7 @@ func (m *Machine) fireOne(e *entry) {
 	m.Counters.Timers++
 	m.cache.dirty(e)
 	m.timers.set(e, never)
-	m.touch(e)
+	m.touch(e, due)
 	p := e.profile
 	changed := m.evaluate(e, m.cat.timedTags, due, cause{kind: schemas.CauseTimer, at: due})
 	if changed || p.docDue != 0 && p.docDue <= due {
@@ -96,9 +96,13 @@ func (m *Machine) fireOne(e *entry) {
 
 // settle fires an entry's due timers, one deadline after the other, before something else happens to
 // it, so that the order of a wave does not show in what an event or a merge finds. As many as a wave may
-// fire: whoever has more was away for long, and the wave does the rest.
+// fire, and as the record has room for: whoever has more was away for long, and the wave does the rest.
 func (m *Machine) settle(e *entry) {
 	for k := 0; k < m.dep.TimersPerRecord && e.profile.due <= m.watermark(); k++ {
+		if m.ordinal > maxOutputs-(m.left+1)*outputsOfOne || m.settled >= settleTimers {
+			return // the rest of the record needs the room
+		}
+		m.settled++
 		m.fireOne(e)
 	}
 }

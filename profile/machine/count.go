@@ -20,7 +20,7 @@ type cause struct {
 func (m *Machine) count(e *entry, ev *wire.Event, anchor int) {
 	m.cache.dirty(e)
 	m.settle(e)
-	m.touch(e)
+	m.touch(e, m.watermark())
 	p := e.profile
 	id := m.profileID(e.Node.Node)
 	if p.seen(ev.ID, m.meta.decided, m.dep.DedupeIDs) {

@@ -31,8 +31,10 @@ type cache struct {
 	nodes     map[string]*entry
 	changed   []*entry // dirty ones, each once
 	limit     int
-	cuts      int64 // number of the last cut
-	committed int64 // number of the last cut that was committed
+	cutting   []*entry // serialised in cuts that are not committed yet
+	futile    int64    // committed when evict last found too little to drop; try again after the next
+	cuts      int64    // number of the last cut
+	committed int64    // number of the last cut that was committed
 }
 
 func (c *cache) init(limit int) { c.nodes, c.limit = map[string]*entry{}, limit }
@@ -48,7 +50,7 @@ func (c *cache) dirty(e *entry) {
 // evict drops entries whose newest state is in the store, those not used lately first, until a tenth
 // of the limit is free. Go's order of maps decides which; no effect depends on it.
 func (c *cache) evict() {
-	if len(c.nodes) <= c.limit {
+	if len(c.nodes) <= c.limit || c.futile == c.committed+1 {
 		return
 	}
 	goal := c.limit - c.limit/10
@@ -63,6 +65,9 @@ func (c *cache) evict() {
 				delete(c.nodes, id)
 			}
 		}
+	}
+	if len(c.nodes) > goal {
+		c.futile = c.committed + 1
 	}
 }
 
@@ -137,6 +142,7 @@ func (m *Machine) Cut() (profile.Checkpoint, int64) {
 		changes = append(changes, profile.Change{Key: nodeKey(e.ID), Value: e.encode()})
 		e.dirty, e.cut = false, m.cache.cuts
 	}
+	m.cache.cutting = append(m.cache.cutting, m.cache.changed...)
 	clear(m.cache.changed)
 	m.cache.changed = m.cache.changed[:0]
 	changes = append(changes, m.cat.unsaved...)
@@ -146,7 +152,10 @@ func (m *Machine) Cut() (profile.Checkpoint, int64) {
 }
 
 // Committed says that the store holds the cut of that number and all before it.
-func (m *Machine) Committed(cut int64) { m.cache.committed = max(m.cache.committed, cut) }
+func (m *Machine) Committed(cut int64) {
+	m.cache.committed = max(m.cache.committed, cut)
+	m.cache.cutting = slices.DeleteFunc(m.cache.cutting, func(e *entry) bool { return e.cut <= m.cache.committed })
+}
 
 // Uncut is how many entries have changed since the last cut: what a caller decides by when to cut.
 func (m *Machine) Uncut() int { return len(m.cache.changed) }
@@ -185,7 +194,7 @@ func (m *Machine) anchored(ev *wire.Event, anchor int) error {
 
 func (m *Machine) forward(to int, id string, ev *wire.Event, anchor, hops int) {
 	m.Counters.Forwards++
-	m.send(to, wire.Message{Kind: wire.MsgForward, To: id, Event: ev, Anchor: int32(anchor), Hops: int32(hops), Stamp: m.meta.decided})
+	m.send(to, wire.Message{Kind: wire.MsgForward, To: id, Event: ev, Anchor: int32(anchor), Hops: int32(hops)})
 }
 
 // forwarded applies an event that another machine, or this one, has sent on: to its next anchor, or
@@ -194,7 +203,6 @@ func (m *Machine) forwarded(msg *wire.Message) error {
 	if msg.Event == nil || msg.Anchor < 0 || int(msg.Anchor) >= len(msg.Event.Identifiers) {
 		return fmt.Errorf("forward without its event: %w", ErrUnreadable)
 	}
-	m.meta.decided = max(m.meta.decided, msg.Stamp)
 	if msg.Hops == 0 {
 		return m.anchored(msg.Event, int(msg.Anchor))
 	}

@@ -85,8 +85,9 @@ func (h *host) Absorbed(msg *wire.Message, text []byte) error {
 	q.align(m.cat)
 	p := e.profile
 	id := m.profileID(e.Node.Node)
+	version := m.version() // one for the whole relation: its rows differ by their losers
 	for _, f := range q.absorbed {
-		m.fact(wire.Fact{Kind: wire.FactMerge, Version: m.version(), Profile: id, Merge: &wire.Merge{
+		m.fact(wire.Fact{Kind: wire.FactMerge, Version: version, Profile: id, Merge: &wire.Merge{
 			Loser: f.profile, Rank: e.Born, At: m.meta.decided, Direct: f.root == msg.From.ID,
 			Root: f.root, Via: msg.Via, Cause: msg.Cause}})
 	}

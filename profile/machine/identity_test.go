@@ -68,7 +68,7 @@ func runGraph(t *testing.T, g graphCase, seed uint64) []string {
 	partitions := 1 + int(seed%7)
 	c := newCluster(t, seed, partitions, fmt.Sprintf(countCatalog, g.limits), func(d *schemas.Deployment) {
 		d.QueueLimit = g.queue
-		d.Identifiers = []schemas.IdentifierType{{Name: "phone", Max: 99}, {Name: "device_id", Max: 99, Weak: g.weak}, {Name: "anonymous_id", Max: 99, Weak: g.weak}}
+		d.Identifiers = []schemas.IdentifierType{{Name: "phone", Max: 20}, {Name: "device_id", Max: 20, Weak: g.weak}, {Name: "anonymous_id", Max: 20, Weak: g.weak}}
 	})
 	var pool []string
 	for _, ty := range []string{"phone", "device_id", "anonymous_id"} {

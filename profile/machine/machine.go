@@ -57,6 +57,8 @@ type Machine struct {
 	out     *Effects
 	offset  int64 // of the record being applied
 	ordinal int   // outputs numbered in it so far
+	settled int   // timers fired in it ahead of the wave, by settle
+	left    int   // items of it not yet applied, the current one included
 
 	touched  []int  // scratch: tags to evaluate
 	inputs   inputs // scratch: what a rule reads
@@ -138,6 +140,9 @@ func (m *Machine) Apply(offset int64, value []byte, out *Effects) error {
 	if err := m.afterItems(); err != nil {
 		return fmt.Errorf("inbox %d offset %d: %w", m.self, offset, err)
 	}
+	if m.ordinal > maxOutputs {
+		return fmt.Errorf("inbox %d offset %d: %d outputs of one record, at most %d: %w", m.self, offset, m.ordinal, maxOutputs, ErrUnreadable)
+	}
 	m.meta.position = offset + 1
 	m.cache.evict()
 	return nil
@@ -145,7 +150,7 @@ func (m *Machine) Apply(offset int64, value []byte, out *Effects) error {
 
 func (m *Machine) begin(offset int64, out *Effects) {
 	m.Counters.Records++
-	m.offset, m.ordinal, m.out = offset, 0, out
+	m.offset, m.ordinal, m.settled, m.left, m.out = offset, 0, 0, 0, out
 	if len(out.Facts) == 0 {
 		out.FactsSeq = m.meta.factsSeq
 	}
@@ -159,6 +164,7 @@ func (m *Machine) record(r *wire.InboxRecord) error {
 			return fmt.Errorf("events partition %d of %d: %w", r.From, m.dep.EventsPartitions, ErrUnreadable)
 		}
 		for i := range r.Routed {
+			m.left = len(r.Routed) - i
 			if err := m.routed(r.From, &r.Routed[i]); err != nil {
 				return err
 			}
@@ -210,6 +216,7 @@ func (m *Machine) messages(r *wire.InboxRecord) error {
 		}
 	}
 	for i := range r.Messages {
+		m.left = len(r.Messages) - i
 		seq := r.Seq + uint64(i)
 		switch mark := m.meta.seqIn[r.From]; {
 		case seq <= mark:
@@ -229,6 +236,7 @@ func (m *Machine) messages(r *wire.InboxRecord) error {
 
 // message applies one message.
 func (m *Machine) message(from int32, msg *wire.Message) error {
+	m.meta.decided = max(m.meta.decided, msg.Stamp) // a machine that has heard of no event yet learns the time so
 	switch msg.Kind {
 	case wire.MsgWatermark:
 		m.meta.peers[from] = max(m.meta.peers[from], msg.Stamp)
@@ -247,10 +255,20 @@ func (m *Machine) message(from int32, msg *wire.Message) error {
 	m.cache.dirty(e)
 	if e.Root != nil {
 		m.settle(e)
-		m.touch(e)
+		m.touch(e, m.watermark())
 	}
 	return m.ids.Handle(&e.Node, msg)
 }
+
+// Outputs of one record are numbered in 16 bits of their version. outputsOfOne bounds what one timer,
+// one swept profile or one item can cause: a tag dropped, a tag decided under the new catalogue and a
+// tag decided for its own reason, for each tag, two documents, the event, and its blocked identifiers.
+const (
+	maxOutputs   = 1<<16 - 1
+	outputsOfOne = 3*schemas.TagsPerCatalog + 100
+	// settleTimers bounds the time that settling takes: about 20 ms.
+	settleTimers = 1_000
+)
 
 // version numbers the next output of this record.
 func (m *Machine) version() uint64 {
@@ -262,6 +280,9 @@ func (m *Machine) version() uint64 {
 func (m *Machine) send(to int, msg wire.Message) {
 	if len(m.out.Messages[to]) == 0 {
 		m.out.FirstSeq[to] = m.meta.seqOut[to] + 1
+	}
+	if msg.Kind != wire.MsgWatermark {
+		msg.Stamp = m.meta.decided
 	}
 	m.meta.seqOut[to]++
 	m.out.Messages[to] = append(m.out.Messages[to], msg)

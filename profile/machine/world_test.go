@@ -56,7 +56,7 @@ type world struct {
 }
 
 func worldTypes(weak bool) []schemas.IdentifierType {
-	return []schemas.IdentifierType{{Name: "phone", Max: 99}, {Name: "device_id", Max: 99, Weak: weak}, {Name: "anonymous_id", Max: 99, Weak: weak}}
+	return []schemas.IdentifierType{{Name: "phone", Max: 20}, {Name: "device_id", Max: 20, Weak: weak}, {Name: "anonymous_id", Max: 20, Weak: weak}}
 }
 
 func newWorld(t testing.TB, seed uint64, limits string, change func(*schemas.Deployment)) *world {

@@ -10,14 +10,16 @@ import (
 	"cel.dev/cel-go/cel"
 
 	"portrait/profile/feature"
+	"portrait/profile/identity"
 	"portrait/schemas"
 )
 
-// identityBytes is what a profile takes besides its features: members, refusals, links and the ids of
-// its latest events, at the deployment's limits; memberBytes is what each member beyond them adds.
+// What a profile takes besides its features and identity.Bytes: each member, as itself and as a profile
+// that was absorbed (identifiers have 256 bytes and a type); each event id it remembers; each tag.
 const (
-	identityBytes = 32 << 10
-	memberBytes   = 256
+	memberBytes = 560
+	recentBytes = 20
+	tagBytes    = 2*64 + 4
 )
 
 // compiler carries what all parts of one Compile share.
@@ -127,11 +129,11 @@ func (k *compiler) features(zone *feature.Zone) {
 
 // bound refuses a catalogue under which a profile could outgrow the deployment's limit.
 func (k *compiler) bound() {
-	total := identityBytes
+	total := identity.Bytes + k.dep.DedupeIDs*recentBytes + len(k.out.Tags)*tagBytes
 	for _, t := range k.dep.Identifiers {
-		total += max(k.out.limits[t.Name]-t.Max, 0) * memberBytes
+		total += k.out.limits[t.Name] * memberBytes
 	}
-	identity := total
+	fixed := total
 	largest := make([]int, len(k.out.Features))
 	for i, f := range k.out.Features {
 		largest[i] = i
@@ -154,5 +156,5 @@ func (k *compiler) bound() {
 	}
 	k.errs.Add(at, "shorten windows, widen buckets, lower limits, or drop features",
 		"a profile could take %d bytes (identity %d, most of the rest: %s), the deployment allows %d",
-		total, identity, strings.Join(names, ", "), k.dep.ProfileLimit)
+		total, fixed, strings.Join(names, ", "), k.dep.ProfileLimit)
 }

@@ -197,7 +197,7 @@ features:
 		return err
 	}
 	c := mustCompile(t, yaml)
-	total := identityBytes + c.Features[0].Bound() + c.Features[1].Bound()
+	total := c.bound
 	if err := compile(yaml, total); err != nil {
 		t.Errorf("a catalogue that fits exactly is refused: %v", err)
 	}

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS ${database}.identity_edges
     a                String                  COMMENT 'Canonical identifier',
     b                String                  COMMENT 'Canonical identifier seen in the same event',
     accepted         UInt8                   COMMENT '1: they may share a profile; 0: refused',
-    reason           LowCardinality(String)  COMMENT 'Why it was refused: limit, weak, blocked or queue; empty if accepted',
+    reason           LowCardinality(String)  COMMENT 'Why it was refused: limit, weak or blocked; empty if accepted',
     cause            String                  COMMENT 'Identifier of the event',
     at               DateTime64(3, 'UTC')    COMMENT 'When it was decided',
     profile_id       UUID                    COMMENT 'Profile at which it was decided, as recorded',

@@ -53,7 +53,7 @@ type Merge struct {
 type Edge struct {
 	A, B     string
 	Accepted bool
-	Reason   string // refused: limit | weak | blocked | queue
+	Reason   string // refused: limit | weak | blocked
 	Cause    string // event id
 	At       int64  // ms
 }
