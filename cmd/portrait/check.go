@@ -99,7 +99,7 @@ func recognise(text []byte) fileKind {
 func checkFile(kind fileKind, path string, text []byte, config *Config) (string, error) {
 	switch kind {
 	case kindConfig:
-		c, err := LoadConfig(path)
+		c, err := loadConfig(path, withoutPassword)
 		if err != nil {
 			return "", err
 		}
@@ -119,6 +119,16 @@ func checkFile(kind fileKind, path string, text []byte, config *Config) (string,
 		return "mapping: " + m.Summary() + "; whether they exist shows when a file is opened", nil
 	}
 	return "", fmt.Errorf("--as %q; want configuration, catalogue or mapping", kind)
+}
+
+// notSet stands for the broker's password where a file is checked: it is often known to the service only.
+const notSet = "not set"
+
+func withoutPassword(name string) string {
+	if v := os.Getenv(name); v != "" || name != envKafkaPassword {
+		return v
+	}
+	return notSet
 }
 
 // checkNamedCatalog looks at the catalogue that a configuration names as well. It may be on another machine.
@@ -145,6 +155,9 @@ func configSummary(c *Config) string {
 		}
 		if c.Kafka.SASL.Mechanism != "" {
 			kafka += " (" + c.Kafka.SASL.Mechanism + ")"
+			if c.Kafka.SASL.Password == notSet {
+				kafka += " with the password that " + envKafkaPassword + " will hold"
+			}
 		}
 	}
 	if c.ClickHouse.DSN != "" {

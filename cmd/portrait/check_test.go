@@ -16,6 +16,8 @@ func TestCheck(t *testing.T) {
 		"a configuration":        {text: "prefix: shop\nhttp: 127.0.0.1:0\n", want: "configuration: topics shop.* on the embedded broker"},
 		"a catalogue":            {text: shopCatalog, want: "catalogue shop: 1 features, 2 tags, a profile takes at most"},
 		"a mapping":              {text: "event: {column: a}\nidentifiers:\n  - {type: device_id, column: b}\ntime: {column: c, layout: rfc3339}\n", want: "mapping: 3 columns"},
+		"a password to come":     {text: "kafka: {brokers: ['a:1'], sasl: {mechanism: plain, user: u}}\n", want: "configuration: topics portrait.* on a:1 (plain) with the password that PORTRAIT_KAFKA_PASSWORD will hold,"},
+		"a password in the file": {text: "kafka: {brokers: ['a:1'], sasl: {mechanism: plain, user: u, password: p}}\n", want: "configuration: topics portrait.* on a:1 (plain), facts"},
 		"a broken configuration": {text: "kafka:\n  brokrs: [a:1]\n", err: []string{"line 2, column 3", "brokrs", "use brokers, client_id, sasl, tls"}},
 		"not YAML":               {text: "kafka: {brokers: [\nhttp: 1\n", err: []string{"line ", "column "}},
 		"a broken catalogue":     {text: "name: x\nfeatures:\n  a: {kind: number}\n", err: []string{"line 3", "; "}},
@@ -88,7 +90,6 @@ func TestCheckNamedCatalog(t *testing.T) {
 
 // TestShippedFiles: what is shipped for people to begin with is all right.
 func TestShippedFiles(t *testing.T) {
-	t.Setenv(envKafkaPassword, "from the environment")
 	for _, file := range []string{"deploy/portrait.example.yaml", "schemas/catalog/private-domain.yaml", "schemas/catalog/demo.yaml",
 		"schemas/catalog/online-retail.yaml", "bench/retail/online-retail.mapping.yaml"} {
 		if _, _, err := runCommandLine(t, "", "check", filepath.Join("..", "..", filepath.FromSlash(file))); err != nil {

@@ -52,9 +52,11 @@ type DeploymentConfig struct {
 // (PORTRAIT_KAFKA_PASSWORD, PORTRAIT_CLICKHOUSE_PASSWORD; PORTRAIT_KEY is read where the key is) stand
 // above those of the file; nothing else comes from the environment. The error lists every fault, an
 // unknown key among them, as "FILE: line L, column C: what; remedy".
-func LoadConfig(path string) (Config, error) {
+func LoadConfig(path string) (Config, error) { return loadConfig(path, os.Getenv) }
+
+func loadConfig(path string, env func(string) string) (Config, error) {
 	if path == "" {
-		return Config{}.withDefaults()
+		return Config{}.complete(env)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -64,14 +66,16 @@ func LoadConfig(path string) (Config, error) {
 	if err != nil {
 		return Config{}, inFile(path, err)
 	}
-	if c, err = c.withDefaults(); err != nil {
+	if c, err = c.complete(env); err != nil {
 		return Config{}, inFile(path, places.locate(err))
 	}
 	return c, nil
 }
 
 // withDefaults fills in what is absent, and checks what is there. The error is configErrors.
-func (c Config) withDefaults() (Config, error) {
+func (c Config) withDefaults() (Config, error) { return c.complete(os.Getenv) }
+
+func (c Config) complete(env func(string) string) (Config, error) {
 	if c.DataDir == "" {
 		base := os.Getenv("XDG_DATA_HOME")
 		if base == "" {
@@ -89,7 +93,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.HTTP == "" {
 		c.HTTP = "127.0.0.1:8280"
 	}
-	c.takeSecrets(os.Getenv)
+	c.takeSecrets(env)
 	return c, c.check()
 }
 

@@ -25,8 +25,11 @@ const (
 // takeSecrets lets passwords come from the environment, which is where orchestrators put secrets. They
 // say nothing about what is embedded.
 func (c *Config) takeSecrets(env func(string) string) {
-	if p := env(envKafkaPassword); p != "" && c.Kafka.SASL.Mechanism != "" {
-		c.Kafka.SASL.Password = p
+	// notSet only fills a gap.
+	if s := &c.Kafka.SASL; s.Mechanism != "" {
+		if p := env(envKafkaPassword); p != "" && (p != notSet || s.Password == "") {
+			s.Password = p
+		}
 	}
 	if p := env(envClickHousePassword); p != "" && c.ClickHouse.DSN != "" {
 		u, err := url.Parse(c.ClickHouse.DSN)

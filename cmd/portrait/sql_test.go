@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -67,7 +68,11 @@ func testConfiguredServer(t *testing.T, d *deployment, query string) {
 			t.Fatal(err)
 		}
 		u.User = url.User(user)
-		config := writeConfig(t, filepath.Join(t.TempDir(), "none"), "clickhouse: {dsn: '"+u.String()+"'}\n")
+		config := filepath.Join(t.TempDir(), "portrait.yaml")
+		text := "data_dir: " + filepath.Join(t.TempDir(), "none") + "\nclickhouse: {dsn: '" + u.String() + "'}\n"
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		for format, want := range map[string]string{
 			"pretty": "order_paid      1  99.5",
 			"csv":    "event,n,paid\ncart_added,1,NULL\norder_paid,1,99.5\n",
