@@ -46,7 +46,7 @@ func (c *coordinator) read(ctx context.Context) (*catalogState, error) {
 	for i := range records {
 		r := &records[i]
 		switch key := string(r.Key); {
-		case key == deploymentKey:
+		case key == deploymentKey && s.deployment == nil: // of two founders the first one counts
 			s.deployment = r.Value
 		case key == activatedKey:
 			if s.activated, err = strconv.ParseInt(string(r.Value), 10, 64); err != nil {
@@ -100,6 +100,23 @@ func (c *coordinator) found(ctx context.Context, dep *schemas.Deployment) error 
 		return fmt.Errorf("deployment record: %w", err)
 	}
 	return nil
+}
+
+// settle founds a deployment and returns what counts: ours, unless another node was first. Then the
+// other's record is written once more, so that compaction keeps it.
+func (c *coordinator) settle(ctx context.Context, proposal *schemas.Deployment) (*schemas.Deployment, error) {
+	if err := c.found(ctx, proposal); err != nil {
+		return nil, err
+	}
+	s, err := c.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dep, err := s.recorded()
+	if err == nil && dep.ID != proposal.ID {
+		err = c.found(ctx, dep)
+	}
+	return dep, err
 }
 
 // greet makes the deployment record the first record of each inbox that has none.

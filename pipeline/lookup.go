@@ -72,11 +72,15 @@ type Status struct {
 	Producer kafka.Stats
 	Stages   Stages
 	Troubles int64
+	Clock    string // why this process does not tick; empty: it does
 }
 
 // Status returns a snapshot.
 func (n *Node) Status() Status {
 	s := Status{Producer: n.producer.Stats(), Stages: n.stages.snapshot(), Troubles: n.troubles.Load()}
+	if n.routers.suspect.Load() {
+		s.Clock = errClock.Error()
+	}
 	for q := range n.drivers {
 		if d := n.drivers[q].Load(); d != nil {
 			if st := d.status.Load(); st != nil {

@@ -18,6 +18,7 @@ import (
 const (
 	cutEntries  = 4_000
 	cutInterval = time.Second
+	diskRetry   = time.Second // between tries while the disk is full
 	// maxUncut bounds memory when checkpoints cannot be committed (a full disk, a broker away): the
 	// machine then waits instead of applying more.
 	maxUncut = 200_000
@@ -48,15 +49,17 @@ type machineDriver struct {
 	asks      chan ask
 	status    atomic.Pointer[MachineStatus]
 
-	acked     [2]atomic.Int64 // acknowledged outputs of even and odd tickets, not yet told to the step
-	wake      chan struct{}   // an ack or a commit has come
-	commits   chan error
-	cutAt     time.Time
-	committed time.Time
-	trouble   string
-	high      int64
-	apply     time.Duration
-	publish   time.Duration
+	acked      [2]atomic.Int64 // acknowledged outputs of even and odd tickets, not yet told to the step
+	wake       chan struct{}   // an ack or a commit has come
+	commits    chan error
+	cutAt      time.Time
+	committing bool      // a commit goroutine runs, and will send on commits
+	retryAt    time.Time // no commit before
+	committed  time.Time
+	trouble    string
+	high       int64
+	apply      time.Duration
+	publish    time.Duration
 }
 
 // ask is a lookup on its way to the partition's goroutine.
@@ -89,8 +92,10 @@ func (d *machineDriver) run(ctx context.Context) error {
 	cancel()
 	for range batches { // closed by fetch when it ends
 	}
-	if d.step.cut != nil && d.step.cut.handed {
-		<-d.commits // a commit under way uses the store
+	if d.committing {
+		if last := <-d.commits; last != nil && err == nil { // a commit under way uses the store
+			err = last
+		}
 	}
 	return err
 }
@@ -180,10 +185,7 @@ func (d *machineDriver) applied(ctx context.Context, b kafka.Batch) error {
 		return nil
 	}
 	start := time.Now()
-	out, ticket, err := d.step.Step(b.Records)
-	if err != nil {
-		return err
-	}
+	out, ticket, failed := d.step.Step(b.Records)
 	mid := time.Now()
 	d.apply += mid.Sub(start)
 	d.node.stages.step.Observe(mid.Sub(start))
@@ -204,7 +206,7 @@ func (d *machineDriver) applied(ctx context.Context, b kafka.Batch) error {
 	}
 	d.publish += time.Since(mid)
 	d.report()
-	return nil
+	return failed
 }
 
 // ack returns what the producer calls for each acknowledged output of a ticket.
@@ -236,7 +238,11 @@ func (d *machineDriver) checkpoint() {
 			d.step.Cut()
 		}
 	}
+	if time.Now().Before(d.retryAt) {
+		return
+	}
 	if c := d.step.Checkpoint(); c != nil {
+		d.committing = true
 		go func() { d.commits <- d.db.Commit(c) }()
 	}
 }
@@ -244,6 +250,7 @@ func (d *machineDriver) checkpoint() {
 // commitDone takes the store's answer. A full disk is waited out; a handle that was superseded ends
 // this owner, whose outputs are the same as its successor's.
 func (d *machineDriver) commitDone(err error) error {
+	d.committing = false
 	switch {
 	case err == nil:
 		d.committed, d.trouble = time.Now(), ""
@@ -251,10 +258,12 @@ func (d *machineDriver) commitDone(err error) error {
 		d.step.Committed()
 		return nil
 	case errors.Is(err, store.ErrDiskFull):
+		if d.trouble == "" { // once, not each time: the log may be on the same disk
+			d.node.trouble("checkpoint", err)
+		}
 		d.trouble = err.Error()
-		d.node.trouble("checkpoint", err)
 		d.step.Refused()
-		d.cutAt = time.Now()
+		d.retryAt = time.Now().Add(diskRetry)
 		return nil
 	default:
 		return fmt.Errorf("inbox %d: checkpoint: %w", d.partition, err)

@@ -112,7 +112,7 @@ func (n *Node) join(ctx context.Context) error {
 		if err := proposal.Validate(); err != nil {
 			return err
 		}
-		n.dep, err = &proposal, c.found(ctx, &proposal)
+		n.dep, err = c.settle(ctx, &proposal)
 		n.log.Info("new deployment", "id", proposal.ID, "inbox_partitions", proposal.InboxPartitions, "clock", proposal.Clock)
 	}
 	if err != nil {
@@ -123,6 +123,10 @@ func (n *Node) join(ctx context.Context) error {
 	}
 	if err := kafka.EnsureTopics(ctx, n.client, n.topics.Specs(n.dep, n.config.Replication)); err != nil {
 		return err
+	}
+	if _, config, err := kafka.DescribeTopic(ctx, n.client, n.topics.Events, "message.timestamp.type"); err == nil && config["message.timestamp.type"] == "CreateTime" {
+		n.log.Warn("events carry their producers' times: an absence tag may come early by what a producer holds back; "+
+			"set message.timestamp.type=LogAppendTime", "topic", n.topics.Events)
 	}
 	if err := c.greet(ctx, n.dep); err != nil {
 		return err

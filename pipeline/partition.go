@@ -19,6 +19,7 @@ type Partition struct {
 	m      *machine.Machine
 	enc    encoder
 	batch  *machine.Effects
+	mark   machine.Mark  // scratch
 	ticket int64         // of outputs since the last cut
 	owed   map[int64]int // outputs not acknowledged yet, by ticket; a key per cut in flight
 	cut    *pendingCut   // at most one: serialised, waits for its outputs or for the store
@@ -33,23 +34,31 @@ type pendingCut struct {
 }
 
 // Step applies records in order. Every output carries the ticket returned: when it is acknowledged,
-// Acked must hear of it. After an error the partition is done: the driver opens a new machine, or
-// stops loudly if the error says so.
+// Acked must hear of it. With an error there may be outputs too, those of the records before the one that
+// failed: what is said must not depend on where a batch ends. Then the partition is done: the driver
+// produces them, and opens a new machine, or stops loudly if the error says so.
 func (p *Partition) Step(records []kafka.Record) (out []Output, ticket int64, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("inbox %d near offset %d: panic while applying: %v\n%s", p.enc.self, p.m.Position(), r, debug.Stack())
-		}
-	}()
 	for i := range records {
-		if err := p.m.Apply(records[i].Offset, records[i].Value, p.batch); err != nil {
-			return nil, 0, err
+		p.batch.Mark(&p.mark)
+		if err = p.apply(&records[i]); err != nil {
+			p.batch.Rewind(&p.mark)
+			break
 		}
 	}
 	out = p.enc.outputs(p.batch)
 	p.batch.Reset()
 	p.owed[p.ticket] += len(out)
-	return out, p.ticket, nil
+	return out, p.ticket, err
+}
+
+// apply turns a panic into an error: the record that caused it is named, and nothing behind it is read.
+func (p *Partition) apply(r *kafka.Record) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("inbox %d offset %d: panic while applying: %v\n%s", p.enc.self, r.Offset, cause, debug.Stack())
+		}
+	}()
+	return p.m.Apply(r.Offset, r.Value, p.batch)
 }
 
 // Acked says that n outputs of a ticket are acknowledged.

@@ -142,19 +142,24 @@ func TestCheckpointHoldsTheStateOfItsCut(t *testing.T) {
 	}
 }
 
-// TestStepFails sees what an error leaves: no outputs, and its place; a panic is one too.
+// TestStepFails sees what an error leaves: the outputs of the records before it, whatever was half done of
+// its own withheld, and its place; a panic is one too.
 func TestStepFails(t *testing.T) {
 	t.Run("unreadable", func(t *testing.T) {
 		s := newStepped(t, emptyView{})
 		out, _, err := s.p.Step([]kafka.Record{s.record(1), {Offset: 1, Value: []byte("?")}})
-		if !errors.Is(err, machine.ErrUnreadable) || !strings.Contains(err.Error(), "inbox 0 offset 1") || out != nil {
-			t.Errorf("error %v, %d outputs", err, len(out))
+		if !errors.Is(err, machine.ErrUnreadable) || !strings.Contains(err.Error(), "inbox 0 offset 1") {
+			t.Errorf("error %v", err)
+		}
+		alone, _, err := newStepped(t, emptyView{}).p.Step([]kafka.Record{s.record(1)})
+		if err != nil || len(out) == 0 || len(out) != len(alone) {
+			t.Errorf("%d outputs, want the %d of the record before (%v)", len(out), len(alone), err)
 		}
 	})
 	t.Run("panic", func(t *testing.T) {
 		s := newStepped(t, panicView{})
 		out, _, err := s.p.Step([]kafka.Record{s.record(1)})
-		if err == nil || !strings.Contains(err.Error(), "inbox 0 near offset 0: panic while applying: index out of range, say") || out != nil {
+		if err == nil || !strings.Contains(err.Error(), "inbox 0 offset 0: panic while applying: index out of range, say") || len(out) > 0 {
 			t.Errorf("error %v, %d outputs", err, len(out))
 		}
 		if !strings.Contains(err.Error(), "partition_test.go") {

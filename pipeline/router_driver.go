@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,10 @@ import (
 	"portrait/schemas/wire"
 )
 
+// errClock is why a router process has stopped ticking.
+var errClock = errors.New("wall and monotonic clock have parted by more than a second (a suspended machine, or a step of the wall): " +
+	"no ticks, so timers wait; restart the process when the wall is right")
+
 // RouterStatus is what an events partition's driver tells metrics and readiness.
 type RouterStatus struct {
 	Partition      int
@@ -25,12 +30,13 @@ type RouterStatus struct {
 
 // routers runs the routers of this process: one per events partition it owns, and one ticker for all.
 type routers struct {
-	node   *Node
-	mu     sync.Mutex // guards ticker, and that a tick is queued behind what it speaks of
-	ticker *router.Ticker
-	guard  router.ClockGuard
-	status []atomic.Pointer[RouterStatus]
-	start  time.Time // of the monotonic clock
+	node    *Node
+	mu      sync.Mutex // guards ticker, and that a tick is queued behind what it speaks of
+	ticker  *router.Ticker
+	guard   router.ClockGuard
+	suspect atomic.Bool
+	status  []atomic.Pointer[RouterStatus]
+	start   time.Time // of the monotonic clock
 }
 
 func newRouters(n *Node) *routers {
@@ -73,8 +79,12 @@ func (r *routers) tick(ctx context.Context) error {
 }
 
 func (r *routers) tickOnce(ctx context.Context) error {
+	suspect := r.guard.Suspect(time.Now().UnixMilli(), r.mono())
+	if suspect != r.suspect.Swap(suspect) && suspect {
+		r.node.trouble("clock", errClock)
+	}
 	r.mu.Lock()
-	due := r.ticker.Due(r.mono(), r.guard.Suspect(time.Now().UnixMilli(), r.mono()))
+	due := r.ticker.Due(r.mono(), suspect)
 	r.mu.Unlock()
 	for i := range due {
 		if err := r.node.produceInbox(ctx, &due[i], nil); err != nil {
@@ -84,21 +94,43 @@ func (r *routers) tickOnce(ctx context.Context) error {
 	return nil
 }
 
+// begin returns where to begin: the committed offset, or where none is (a new deployment, or one that
+// stood so long that the group was forgotten) the start of the log. What the machines had already is
+// dropped by number. Brokers that are away are waited for.
+func (r *routers) begin(ctx context.Context, p int) (int64, error) {
+	for {
+		at, err := r.node.routerGroup.Committed(ctx, p)
+		if err == nil && at < 0 {
+			at, _, err = r.node.client.Offsets(ctx, r.node.topics.Events, p)
+			if err == nil && at > 0 {
+				r.node.log.Warn("no committed offset: events before the start of the log are gone", "partition", p, "start", at)
+			}
+		}
+		if err == nil {
+			return at, nil
+		}
+		r.node.trouble(fmt.Sprintf("events %d: where to begin", p), err)
+		if !sleep(ctx, 500*time.Millisecond) {
+			return 0, ctx.Err()
+		}
+	}
+}
+
 // partition routes one events partition. It keeps nothing: it begins at the committed offset, which
 // never runs ahead of acknowledgements; what is sent twice after a crash has the same numbers.
 func (r *routers) partition(ctx context.Context, p int) error {
-	at, err := r.node.routerGroup.Committed(ctx, p)
+	at, err := r.begin(ctx, p)
 	if err != nil {
-		return fmt.Errorf("events %d: committed offset: %w", p, err)
+		return err
 	}
 	norm, err := normalize.New(r.node.dep, r.node.keys)
 	if err != nil {
 		return err
 	}
 	step := router.New(r.node.dep, norm, r.node.topics.Events, int32(p))
-	f := kafka.NewFetcher(r.node.client, r.node.topics.Events, p, max(at, 0))
+	f := kafka.NewFetcher(r.node.client, r.node.topics.Events, p, at)
 	commits := &commitQueue{commit: func(offset int64) { r.node.routerGroup.Commit(p, offset) }, acked: &r.node.stages.route}
-	status := RouterStatus{Partition: p, Position: max(at, 0), Counts: router.Counts{Rejected: map[schemas.Reason]int{}}}
+	status := RouterStatus{Partition: p, Position: at, Counts: router.Counts{Rejected: map[schemas.Reason]int{}}}
 	for {
 		before := time.Now().UnixMilli()
 		b, err := f.Next(ctx)

@@ -38,8 +38,12 @@ func (t Topics) Specs(dep *schemas.Deployment, replication int) []kafka.TopicSpe
 			MaxMessageBytes: bytes, Replication: replication}
 	}
 	n := dep.InboxPartitions
+	events := topic(t.Events, dep.EventsPartitions, kafka.CleanupDelete, week, maxMessage)
+	// A tick promises that nothing older will come. With producers' own times, what one of them held back
+	// for seconds would break the promise, and an absence could be told too early.
+	events.AppendTime = true
 	return []kafka.TopicSpec{
-		topic(t.Events, dep.EventsPartitions, kafka.CleanupDelete, week, maxMessage),
+		events,
 		topic(t.Inbox, n, kafka.CleanupDelete, week, maxMessage),
 		topic(t.Tags, n, kafka.CleanupDelete, week, maxMessage),
 		topic(t.Profiles, n, kafka.CleanupCompact, 0, maxMessage),

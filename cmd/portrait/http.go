@@ -86,6 +86,9 @@ func (s *Service) unready() string {
 	if len(st.Machines) == 0 {
 		return "no inbox partition is assigned yet"
 	}
+	if st.Clock != "" {
+		return "clock: " + st.Clock
+	}
 	for i := range st.Machines {
 		m := &st.Machines[i]
 		switch {

@@ -28,6 +28,7 @@ type TopicSpec struct {
 	Retention       time.Duration // of delete; 0: the broker's default; a negative one: for ever
 	MaxMessageBytes int           // largest batch, and so largest record; an existing topic may allow more
 	Replication     int           // of a new topic; 0: the broker's default
+	AppendTime      bool          // a new topic's records carry the time of the append, not their producer's
 }
 
 // EnsureTopics creates topics that do not exist and verifies those that do: the number of partitions
@@ -64,6 +65,9 @@ func createTopics(ctx context.Context, client *Client, specs []TopicSpec) error 
 		}
 		set("cleanup.policy", string(spec.Cleanup))
 		set("max.message.bytes", strconv.Itoa(spec.MaxMessageBytes))
+		if spec.AppendTime {
+			set("message.timestamp.type", "LogAppendTime")
+		}
 		switch {
 		case spec.Retention > 0:
 			set("retention.ms", strconv.FormatInt(spec.Retention.Milliseconds(), 10))

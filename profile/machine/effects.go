@@ -54,6 +54,29 @@ func (f *Effects) Empty() bool {
 	return len(f.Facts)+len(f.Tags)+len(f.Docs)+len(f.Dead)+f.Markers == 0
 }
 
+// Mark is a place in effects to go back to.
+type Mark struct {
+	messages                         []int
+	facts, tags, docs, dead, markers int
+}
+
+// Mark notes in m where f ends now.
+func (f *Effects) Mark(m *Mark) {
+	m.messages = m.messages[:0]
+	for _, list := range f.Messages {
+		m.messages = append(m.messages, len(list))
+	}
+	m.facts, m.tags, m.docs, m.dead, m.markers = len(f.Facts), len(f.Tags), len(f.Docs), len(f.Dead), f.Markers
+}
+
+// Rewind drops what was appended since m: the part of a record whose Apply failed.
+func (f *Effects) Rewind(m *Mark) {
+	for q, n := range m.messages {
+		f.Messages[q] = f.Messages[q][:n]
+	}
+	f.Facts, f.Tags, f.Docs, f.Dead, f.Markers = f.Facts[:m.facts], f.Tags[:m.tags], f.Docs[:m.docs], f.Dead[:m.dead], m.markers
+}
+
 // Reset empties f for the next batch. What was in it must not be referred to any more.
 func (f *Effects) Reset() {
 	for q := range f.Messages {
