@@ -43,6 +43,9 @@ func (r *catalogReader) tag(e entry) TagSpec {
 		t.When, t.WhenAt = r.rule(when, what)
 	case listed && decided:
 		t.Enum = r.texts(enum, "enum", maxValueBytes)
+		if slices.Contains(t.Enum, "true") {
+			r.fail(enum, "choose another word", "%s has the value \"true\", which a boolean tag publishes", what)
+		}
 		if len(t.Enum) > maxEnum {
 			r.fail(enum, "at most 64", "%s has %d values", what, len(t.Enum))
 		}

@@ -39,7 +39,8 @@ Without --new the events go to the running service of the data directory (or the
 --config), like any other events: they must not be history, or absence tags would compare old
 events with the wall clock. With --new a fresh embedded deployment is made in --data; with
 --clock event its time is that of the events, so a year of history passes in a minute, and the
-command ends when everything is stored. The inputs must then be in order of time.`,
+command ends when everything is stored. The inputs must then be in order of time: a line dated years
+ahead moves the clock there, and what follows it counts as late.`,
 		Example: `  portrait import events.jsonl.zst
   portrait import --map orders.mapping.yaml orders.csv.gz
   portrait import --data history --new --clock event --map orders.mapping.yaml orders.csv`,

@@ -101,7 +101,7 @@ type Message struct {
 	Event  *Event
 	Anchor int32  // Forward: index of the identifier the event is anchored on
 	Hops   int32  // Forward: how many were taken
-	Stamp  int64  // Watermark; Forward: largest stamp at the sender
+	Stamp  int64  // Watermark: its promise; all others: largest stamp at the sender
 	State  []byte // Absorb: the profile, encoded by the machine
 }
 
@@ -115,7 +115,7 @@ const (
 	CtlActivate                          // catalogue Version is active from here
 	CtlBarrier                           // logic Version goes on from here; binaries of another stop
 	CtlClock                             // event clock: event time has reached Stamp
-	CtlEnd                               // event clock: from here on the wall clock, for good
+	CtlEnd                               // event clock: event time has reached Stamp, and history ends
 )
 
 // Control is an item of the coordinator.
