@@ -59,7 +59,7 @@ and cause. Repeats, which follow a crash or a change of owner, are dropped as ev
 				return err
 			}
 			defer a.Close()
-			err = (&tail{tailOptions: o, out: cmd.OutOrStdout(), latest: newLatest(maxLatest)}).run(cmd.Context(), a)
+			err = (&tail{tailOptions: o, out: cmd.OutOrStdout(), trouble: cmd.ErrOrStderr(), latest: newLatest(maxLatest)}).run(cmd.Context(), a)
 			if cmd.Context().Err() != nil {
 				return nil // interrupted: that is how it ends, whatever a request under way says of it
 			}
@@ -83,9 +83,10 @@ type tailOptions struct {
 // tail follows the tags topic.
 type tail struct {
 	tailOptions
-	mu     sync.Mutex // partitions are read side by side
-	out    io.Writer
-	latest *latest
+	mu      sync.Mutex // partitions are read side by side
+	out     io.Writer
+	trouble io.Writer
+	latest  *latest
 }
 
 // run reads until ctx ends. A profile's changes are in one partition, so one profile needs only one.
@@ -111,14 +112,20 @@ func (t *tail) run(ctx context.Context, a *pipeline.Admin) error {
 }
 
 func (t *tail) partition(ctx context.Context, f *kafka.Fetcher, p int) error {
+	away := false
 	for {
 		b, err := f.Next(ctx)
 		if err != nil {
 			return err
 		}
-		if b.Err != nil { // a broker that is away: Next waits before it asks again
+		if b.Err != nil { // a broker that is away; Next waits before it asks again
+			if !away {
+				fmt.Fprintf(t.trouble, "waiting for the brokers: %v\n", b.Err)
+			}
+			away = true
 			continue
 		}
+		away = false
 		for i := range b.Records {
 			if err := t.record(&b.Records[i]); err != nil {
 				return fmt.Errorf("tags partition %d, offset %d: %w", p, b.Records[i].Offset, err)
