@@ -10,8 +10,9 @@ import (
 
 // How hard the shop presses, and for how long: longer than the process needs to be ended as often as below.
 const (
-	loadRate     = 400 // events per second
-	loadDuration = 40 * time.Second
+	loadPartitions = 4   // of portrait.events, the default
+	loadRate       = 400 // events per second
+	loadDuration   = 40 * time.Second
 )
 
 // ends is how a process ends, time after time, in one run.
@@ -28,10 +29,10 @@ func TestKilledNode(t *testing.T) {
 	needEngine(t)
 	t.Parallel()
 	p := startParts(t, "")
-	data, config := p.node(t, "node")
+	data, config := p.node(t, "node", loadPartitions)
 	seed, work := moments(t)
 	node := startProcess(t.Context(), t, data, config)
-	f := newFeeder(t.Context(), t, loadRate, loadDuration, seed)
+	f := newFeeder(t.Context(), t, loadPartitions, loadRate, loadDuration, seed)
 	f.connect(t, []string{p.broker})
 	f.start()
 	for _, end := range ends {
@@ -55,7 +56,7 @@ func TestKilledService(t *testing.T) {
 	config := writeConfig(t, data, "")
 	seed, work := moments(t)
 	service := startProcess(t.Context(), t, data, config)
-	f := newFeeder(t.Context(), t, loadRate, loadDuration, seed)
+	f := newFeeder(t.Context(), t, loadPartitions, loadRate, loadDuration, seed)
 	f.connect(t, service.Running.Brokers)
 	f.start()
 	for _, end := range ends {

@@ -31,7 +31,7 @@ func startParts(t *testing.T, address string) *parts {
 		p.broker = b.Addr()
 	}
 	var err error
-	p.engine, err = clickhouse.StartEngine(t.Context(), clickhouse.EngineConfig{Dir: filepath.Join(p.dir, "clickhouse"), Log: t.Output()})
+	p.engine, err = clickhouse.StartEngine(t.Context(), p.engineConfig(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,9 +47,13 @@ func startParts(t *testing.T, address string) *parts {
 	return p
 }
 
-// node returns data directory and configuration file of a node on these parts.
-func (p *parts) node(t *testing.T, name string) (data, config string) {
+func (p *parts) engineConfig(t *testing.T) clickhouse.EngineConfig {
+	return clickhouse.EngineConfig{Dir: filepath.Join(p.dir, "clickhouse"), Log: t.Output()}
+}
+
+// node returns data directory and configuration file of a node on these parts, with so many partitions of events.
+func (p *parts) node(t *testing.T, name string, partitions int) (data, config string) {
 	data = filepath.Join(p.dir, name)
-	return data, writeConfig(t, data, fmt.Sprintf("kafka: {brokers: [%q]}\nclickhouse: {dsn: %q}\nkey_file: %q\n",
-		p.broker, p.engine.DSN(), p.keyFile))
+	return data, writeConfig(t, data, fmt.Sprintf("kafka: {brokers: [%q]}\nclickhouse: {dsn: %q}\nkey_file: %q\n"+
+		"deployment: {doc_interval_ms: 3000, events_partitions: %d}\n", p.broker, p.engine.DSN(), p.keyFile, partitions))
 }

@@ -77,7 +77,7 @@ func (p *process) ready(ctx context.Context, dir string) error {
 	for {
 		if r, err := findRunning(dir); err == nil && r.PID == p.cmd.Process.Pid {
 			p.Running = *r
-			if why = get(ctx, "http://"+r.HTTP+"/readyz"); why == nil {
+			if _, why = p.get(ctx, "/readyz"); why == nil {
 				return nil
 			}
 		}
@@ -91,23 +91,24 @@ func (p *process) ready(ctx context.Context, dir string) error {
 	}
 }
 
-func get(ctx context.Context, url string) error {
+// get asks the process over HTTP.
+func (p *process) get(ctx context.Context, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Running.HTTP+path, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, 1000))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err == nil && answer.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s: %s", answer.Status, strings.TrimSpace(string(text)))
 	}
-	return err
+	return string(text), err
 }
 
 // kill is kill -9, and waits until the process is gone.
@@ -138,6 +139,31 @@ func (p *process) said() string {
 	return string(text)
 }
 
+// runPortrait runs a command to its end, which must be a good one, and returns what it said on stdout.
+func runPortrait(t *testing.T, limit time.Duration, arguments ...string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self, arguments...)
+	cmd.Env = append(os.Environ(), actVariable+"="+actAttached)
+	var out, said strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &said
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("portrait %s: %v\n%s\n%s", strings.Join(arguments, " "), err, out.String(), said.String())
+	}
+	t.Log(said.String())
+	return out.String()
+}
+
 // needEngine skips a test where the embedded ClickHouse cannot be had, unless PORTRAIT_REQUIRE names it.
 func needEngine(t *testing.T) {
 	t.Helper()
@@ -159,8 +185,10 @@ func writeConfig(t *testing.T, data, rest string) (path string) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	text := fmt.Sprintf("data_dir: %q\nhttp: 127.0.0.1:0\ncatalog: %q\ndeployment: {doc_interval_ms: 3000}\n%s",
-		data, filepath.Join(dir, "catalog.yaml"), rest)
+	if !strings.Contains(rest, "deployment:") {
+		rest += "deployment: {doc_interval_ms: 3000}\n"
+	}
+	text := fmt.Sprintf("data_dir: %q\nhttp: 127.0.0.1:0\ncatalog: %q\n%s", data, filepath.Join(dir, "catalog.yaml"), rest)
 	for name, content := range map[string][]byte{"catalog.yaml": catalog, "portrait.yaml": []byte(text)} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			t.Fatal(err)
