@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -154,6 +155,23 @@ func TestStepFails(t *testing.T) {
 		alone, _, err := newStepped(t, emptyView{}).p.Step([]kafka.Record{s.record(1)})
 		if err != nil || len(out) == 0 || len(out) != len(alone) {
 			t.Errorf("%d outputs, want the %d of the record before (%v)", len(out), len(alone), err)
+		}
+	})
+	t.Run("half applied", func(t *testing.T) {
+		s := newStepped(t, emptyView{})
+		first, half := s.record(1), wire.InboxRecord{Deployment: s.dep.Hash(), Source: wire.FromMachine, Seq: 1, Messages: []wire.Message{
+			{Kind: wire.MsgForward, To: "device_id:x", Event: &wire.Event{ID: "counted", Name: "view", Identifiers: []string{"device_id:x"}}},
+			{Kind: wire.MsgForward, To: "device_id:x"},
+		}}
+		var e wire.Encoder
+		half.Encode(&e)
+		out, _, err := s.p.Step([]kafka.Record{first, {Offset: 1, Value: e.B}})
+		if !errors.Is(err, machine.ErrUnreadable) {
+			t.Errorf("error %v", err)
+		}
+		alone, _, err := newStepped(t, emptyView{}).p.Step([]kafka.Record{first})
+		if err != nil || !reflect.DeepEqual(out, alone) {
+			t.Errorf("%d outputs, want exactly the %d of the record before (%v)", len(out), len(alone), err)
 		}
 	})
 	t.Run("panic", func(t *testing.T) {

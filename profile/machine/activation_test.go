@@ -41,7 +41,7 @@ var thirdCatalog = strings.Replace(fmt.Sprintf(shopCatalog, "{phone: {max: 6}}")
 
 // TestActivationInTheMiddle sees what a change of the catalogue does to profiles that nobody touches.
 func TestActivationInTheMiddle(t *testing.T) {
-	for seed := range seeds(30, 5) {
+	for seed := range seeds(20, 5) {
 		w := newWorld(t, seed, "{phone: {max: 3}}", nil)
 		w.live(60)
 		w.settle(1_000)

@@ -41,7 +41,7 @@ type profileSeen struct {
 // TestIdentityRandomGraphs sends random events over random graphs, interleavings and restarts, and
 // checks at rest what must hold whatever the interleaving was.
 func TestIdentityRandomGraphs(t *testing.T) {
-	seeds := uint64(150)
+	seeds := uint64(100)
 	if testing.Short() {
 		seeds = 20
 	}

@@ -242,7 +242,7 @@ func TestWorldRecomputed(t *testing.T) {
 	for _, wc := range worldCases {
 		t.Run(wc.name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range seeds(60, 8) {
+			for seed := range seeds(40, 8) {
 				w := newWorld(t, seed, wc.limits, wc.change)
 				w.faulty = seed%2 == 1
 				w.live(60)

@@ -240,7 +240,7 @@ func commitLate(r *runner) {
 // TestSameLogSameBytes applies the logs of a random shop, with merges, timers, crashes, zombies and two
 // changes of catalogue in the middle, in all ways.
 func TestSameLogSameBytes(t *testing.T) {
-	for seed := range seeds(6, 1) {
+	for seed := range seeds(4, 1) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, seed, "{phone: {max: 3}}", func(d *schemas.Deployment) {

@@ -14,7 +14,7 @@ import (
 // TestDuplicatesAtTheSource sends events again with the same id, and sees a duplicate's fact each and
 // nothing else change: the documents at rest are those of a twin world without the repeats.
 func TestDuplicatesAtTheSource(t *testing.T) {
-	for seed := range seeds(30, 5) {
+	for seed := range seeds(16, 4) {
 		docs := [2]string{}
 		for k := range docs {
 			w := newWorld(t, seed, "{}", nil)
