@@ -9,6 +9,10 @@ import (
 // Version is the first byte of every record. A record of another version stops its reader.
 const Version = 1
 
+// presize is how many elements a list gets before they are read: a count is a claim, and an element in
+// memory is up to a hundred times its smallest encoding.
+const presize = 512
+
 // ErrMalformed says that bytes do not decode; errors of this package wrap it.
 var ErrMalformed = errors.New("malformed record")
 
@@ -161,9 +165,9 @@ func (d *Decoder) Strings() []string {
 	if n == 0 {
 		return nil
 	}
-	out := make([]string, n)
-	for i := range out {
-		out[i] = d.String()
+	out := make([]string, 0, min(n, presize))
+	for i := 0; i < n && d.err == nil; i++ {
+		out = append(out, d.String())
 	}
 	return out
 }

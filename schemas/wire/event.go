@@ -84,8 +84,9 @@ func (ev *Event) Decode(d *Decoder) {
 	ev.Identifiers = d.Strings()
 	ev.Props = nil
 	if n := d.Count(); n > 0 {
-		ev.Props = make([]Prop, n)
-		for i := range ev.Props {
+		ev.Props = make([]Prop, 0, min(n, presize))
+		for i := 0; i < n && d.err == nil; i++ {
+			ev.Props = append(ev.Props, Prop{})
 			ev.Props[i] = Prop{d.String(), PropKind(d.Byte()), d.String()}
 			if ev.Props[i].Kind > PropJSON {
 				d.fail("property kind")

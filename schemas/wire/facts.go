@@ -109,8 +109,9 @@ func DecodeFacts(b []byte) (*FactsRecord, error) {
 	}
 	r := &FactsRecord{Deployment: d.Uint(), From: int32(d.Uint()), Seq: d.Uint()}
 	if n := d.Count(); n > 0 {
-		r.Facts = make([]Fact, n)
-		for i := range r.Facts {
+		r.Facts = make([]Fact, 0, min(n, presize))
+		for i := 0; i < n && d.err == nil; i++ {
+			r.Facts = append(r.Facts, Fact{})
 			r.Facts[i].Decode(d)
 		}
 	}
@@ -229,9 +230,9 @@ func decodeNamed(d *Decoder) []NamedValue {
 	if n == 0 {
 		return nil
 	}
-	list := make([]NamedValue, n)
-	for i := range list {
-		list[i] = NamedValue{d.String(), d.String()}
+	list := make([]NamedValue, 0, min(n, presize))
+	for i := 0; i < n && d.err == nil; i++ {
+		list = append(list, NamedValue{d.String(), d.String()})
 	}
 	return list
 }

@@ -167,27 +167,31 @@ func DecodeInbox(b []byte) (*InboxRecord, error) {
 		d.fail("source")
 	}
 	if n := d.Count(); n > 0 {
-		r.Routed = make([]Routed, n)
-		for i := range r.Routed {
+		r.Routed = make([]Routed, 0, min(n, presize))
+		for i := 0; i < n && d.err == nil; i++ {
+			r.Routed = append(r.Routed, Routed{})
 			r.Routed[i].decode(d)
 		}
 	}
 	if n := d.Count(); n > 0 {
-		r.Ticks = make([]Tick, n)
-		for i := range r.Ticks {
+		r.Ticks = make([]Tick, 0, min(n, presize))
+		for i := 0; i < n && d.err == nil; i++ {
+			r.Ticks = append(r.Ticks, Tick{})
 			r.Ticks[i] = Tick{int32(d.Uint()), d.Int()}
 		}
 	}
 	r.Seq = d.Uint()
 	if n := d.Count(); n > 0 {
-		r.Messages = make([]Message, n)
-		for i := range r.Messages {
+		r.Messages = make([]Message, 0, min(n, presize))
+		for i := 0; i < n && d.err == nil; i++ {
+			r.Messages = append(r.Messages, Message{})
 			r.Messages[i].Decode(d)
 		}
 	}
 	if n := d.Count(); n > 0 {
-		r.Controls = make([]Control, n)
-		for i := range r.Controls {
+		r.Controls = make([]Control, 0, min(n, presize))
+		for i := 0; i < n && d.err == nil; i++ {
+			r.Controls = append(r.Controls, Control{})
 			r.Controls[i].decode(d)
 		}
 	}
@@ -270,8 +274,9 @@ func (m *Message) Decode(d *Decoder) {
 	m.From = Node{d.String(), d.Int()}
 	m.Via, m.Other, m.Weak, m.Cause = d.String(), d.String(), d.Bool(), d.String()
 	if n := d.Count(); n > 0 {
-		m.Counts = make([]TypeCount, n)
-		for i := range m.Counts {
+		m.Counts = make([]TypeCount, 0, min(n, presize))
+		for i := 0; i < n && d.err == nil; i++ {
+			m.Counts = append(m.Counts, TypeCount{})
 			m.Counts[i] = TypeCount{d.String(), int(d.Uint())}
 		}
 	}
