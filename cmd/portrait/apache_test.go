@@ -30,7 +30,7 @@ func TestDemoOnApache(t *testing.T) {
 	needEngine(t)
 	needKafka(t)
 	t.Parallel()
-	out := runPortrait(t, 4*time.Minute, "demo", "--broker", "apache", "--duration", "12s", "--rate", "500", "--json")
+	out, _ := runPortrait(t, 4*time.Minute, "demo", "--broker", "apache", "--duration", "12s", "--rate", "500", "--json")
 	var report bench.Report
 	if err := json.Unmarshal([]byte(out), &report); err != nil {
 		t.Fatalf("stdout is no JSON object: %v\n%s", err, out)

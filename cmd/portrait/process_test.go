@@ -139,8 +139,8 @@ func (p *process) said() string {
 	return string(text)
 }
 
-// runPortrait runs a command to its end, which must be a good one, and returns what it said on stdout.
-func runPortrait(t *testing.T, limit time.Duration, arguments ...string) string {
+// runPortrait runs a command to its end, which must be a good one, and returns what it said.
+func runPortrait(t *testing.T, limit time.Duration, arguments ...string) (stdout, stderr string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -160,8 +160,7 @@ func runPortrait(t *testing.T, limit time.Duration, arguments ...string) string 
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("portrait %s: %v\n%s\n%s", strings.Join(arguments, " "), err, out.String(), said.String())
 	}
-	t.Log(said.String())
-	return out.String()
+	return out.String(), said.String()
 }
 
 // needEngine skips a test where the embedded ClickHouse cannot be had, unless PORTRAIT_REQUIRE names it.

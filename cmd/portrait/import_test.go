@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"portrait/sinks/clickhouse"
+)
+
+// Files of history become a deployment of its own: good lines are stored, a bad one is named and left out.
+func TestImportFresh(t *testing.T) {
+	needEngine(t)
+	const mapping = `event: order_paid
+event_id: hash
+channel: web
+identifiers:
+  - {type: customer_id, column: customer}
+time: {column: at, layout: "2006-01-02 15:04:05", zone: Asia/Shanghai}
+properties:
+  amount: {multiply: [quantity, price]}
+`
+	for _, c := range []struct {
+		name, file, content, mapping string
+		line                         int      // the bad one
+		want                         []string // event, time in UTC, amount
+		tag                          string   // of the last customer at the end of time
+	}{
+		{name: "JSONL", file: "events.jsonl", line: 2, content: `{"event_id":"a","event":"order_paid","time":"2020-03-01T10:00:00Z","identifiers":{"customer_id":"c1"},"properties":{"amount":19.99}}
+{"event_id":"b","event":"order_paid","time":"2020-03-01T11:00:00Z",
+{"event_id":"c","event":"page_viewed","time":"2020-03-02T10:00:00Z","identifiers":{"customer_id":"c1"}}
+{"event_id":"d","event":"order_paid","time":"2020-03-03T10:00:00Z","identifiers":{"customer_id":"c1"},"properties":{"amount":5}}
+`, want: []string{"order_paid 2020-03-01 10:00:00.000 19.99", "page_viewed 2020-03-02 10:00:00.000 ", "order_paid 2020-03-03 10:00:00.000 5"}, tag: "repeat"},
+		{name: "CSV", file: "orders.csv", mapping: mapping, line: 3, content: `customer,at,quantity,price
+c1,2020-03-01 18:00:00,3,0.10
+c1,yesterday,1,1.00
+c1,2020-03-02 18:00:00,2,2.55
+`, want: []string{"order_paid 2020-03-01 10:00:00.000 0.3", "order_paid 2020-03-02 10:00:00.000 5.1"}, tag: "repeat"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write := func(name, text string) string {
+				path := filepath.Join(dir, name)
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return path
+			}
+			data := filepath.Join(dir, "data")
+			arguments := []string{"import", "--data", data, "--new", "--clock", "event"}
+			if c.mapping != "" {
+				arguments = append(arguments, "--map", write("mapping.yaml", c.mapping))
+			}
+			stdout, stderr := runPortrait(t, startLimit+time.Minute, append(arguments, write(c.file, c.content))...)
+			if want := fmt.Sprintf("%d lines sent, 1 left out", len(c.want)); !strings.Contains(stdout, want) {
+				t.Errorf("stdout %q, want %q", stdout, want)
+			}
+			if want := fmt.Sprintf("line %d", c.line); !strings.Contains(stderr, want) {
+				t.Errorf("stderr does not name %s:\n%s", want, stderr)
+			}
+			if have := ask(t, data, "SELECT concat(event, ' ', toString(time), ' ', JSONExtractRaw(properties, 'amount')) FROM portrait.events ORDER BY time"); !slices.Equal(have, c.want) {
+				t.Errorf("stored %q, want %q", have, c.want)
+			}
+			if have := ask(t, data, "SELECT JSONExtractString(tags, 'lifecycle') FROM portrait.profiles_now"); !slices.Equal(have, []string{c.tag}) {
+				t.Errorf("lifecycle %q, want one profile that is %q", have, c.tag)
+			}
+		})
+	}
+}
+
+// ask starts the ClickHouse of a data directory that nobody uses any more, and returns the first column of an answer.
+func ask(t *testing.T, data, sql string) (column []string) {
+	t.Helper()
+	engine, err := clickhouse.StartEngine(t.Context(), clickhouse.EngineConfig{Dir: filepath.Join(data, "clickhouse"), Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	conn, err := clickhouse.Connect(engine.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	rows, err := clickhouse.Texts(t.Context(), conn, sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		column = append(column, row[0])
+	}
+	return column
+}
+
+// A directory that holds something is not taken for a new one.
+func TestImportRefusesAFullDirectory(t *testing.T) {
+	dir := t.TempDir()
+	input := filepath.Join(dir, "events.jsonl")
+	if err := os.WriteFile(input, []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := runImport(t.Context(), importOptions{data: dir, fresh: true, clock: "event", catalog: "private-domain"}, []string{input})
+	if err == nil || !strings.Contains(err.Error(), "not empty") {
+		t.Errorf("error %v", err)
+	}
+}
