@@ -89,8 +89,12 @@ func (d *machineDriver) run(ctx context.Context) error {
 	fetched := make(chan error, 1)
 	go func() { fetched <- d.fetch(ctx, d.step.Machine().Position(), batches) }()
 	err := d.loop(ctx, batches, fetched)
+	asked := ctx.Err() != nil && errors.Is(err, ctx.Err())
 	cancel()
 	for range batches { // closed by fetch when it ends
+	}
+	if asked { // nothing went wrong: leave everything in order
+		d.rest()
 	}
 	if d.committing {
 		if last := <-d.commits; last != nil && err == nil { // a commit under way uses the store
