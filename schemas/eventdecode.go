@@ -162,7 +162,7 @@ func (d *EventDecoder) close(b []byte) *Rejection {
 
 func (d *EventDecoder) trailing(b []byte) *Rejection {
 	_, err := d.dec.ReadToken()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	if err != nil {
@@ -182,7 +182,7 @@ func classify(err error, b []byte) *Rejection {
 	}
 	lenient := jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	if _, again := lenient.ReadValue(); again == nil || offsetOf(again, b) > at {
-		if _, more := lenient.ReadToken(); again != nil || more == io.EOF || offsetOf(more, b) > at {
+		if _, more := lenient.ReadToken(); again != nil || errors.Is(more, io.EOF) || offsetOf(more, b) > at {
 			return reject(ReasonInvalidUTF8, "invalid UTF-8 or half a surrogate pair in a string, near byte %d", at)
 		}
 	}

@@ -58,7 +58,9 @@ func (h *httpServer) Run(ctx context.Context) error {
 	if err := h.server.Shutdown(end); err != nil {
 		return fmt.Errorf("http: %w", err)
 	}
-	<-done
+	if err := <-done; err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("http: %w", err)
+	}
 	return ctx.Err()
 }
 

@@ -89,7 +89,7 @@ func finishHistory(ctx context.Context, s *Service, until time.Time) error {
 		return err
 	}
 	// Blocks of the sink end with a second of Kafka's clock: a marker in a later one ends the last.
-	for step := time.Duration(1); ; step++ {
+	for step := 1; ; step++ {
 		if err := pause(ctx, 1200*time.Millisecond); err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func finishHistory(ctx context.Context, s *Service, until time.Time) error {
 		if step > 100 {
 			return fmt.Errorf("import: facts are still not stored after two minutes; is ClickHouse answering? see the log")
 		}
-		if err := s.node.AdvanceClock(ctx, until.Add(step*10*time.Second).UnixMilli()); err != nil {
+		if err := s.node.AdvanceClock(ctx, until.Add(time.Duration(step)*10*time.Second).UnixMilli()); err != nil {
 			return err
 		}
 		if err := s.node.Rest(ctx); err != nil {

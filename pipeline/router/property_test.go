@@ -137,7 +137,7 @@ func stampsHold(t *rapid.T, out Output) {
 	list := items(out)
 	for i, it := range list {
 		for _, later := range list[i:] {
-			at := int64(0)
+			var at int64
 			if later.Event != nil {
 				at = later.Event.Kafka
 				if later.Event.Time > at || at > now {

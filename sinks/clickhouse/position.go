@@ -12,7 +12,7 @@ type Rule struct {
 	Bytes int
 }
 
-// DefaultRule: an insert costs 25 ms whatever is in it, so smaller blocks waste the server, and
+// DefaultRule is 50,000 rows or 32 MiB. An insert costs 25 ms whatever is in it, so smaller blocks waste the server, and
 // beyond 50,000 rows nothing is gained while memory grows. 32 MiB of records make about 100 MB of
 // columns, the most a sink holds.
 func DefaultRule() Rule { return Rule{Rows: 50_000, Bytes: 32 << 20} }
