@@ -55,7 +55,6 @@ func TestCommands(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, d) })
 	}
-	d.checkpoint(t)
 	d.stop()
 	t.Run("stopped", func(t *testing.T) { testStopped(t, d) })
 }
@@ -132,30 +131,6 @@ func (d *deployment) settle(t *testing.T) {
 		}
 		if err := pause(ctx, 50*time.Millisecond); err != nil {
 			t.Fatalf("%d events of %d people and %d others are stored: %v", events, people, others, err)
-		}
-	}
-}
-
-// checkpoint waits until everything applied so far is in a checkpoint: the directory of a stopped service
-// knows no more. Of two commits the second was cut behind the first.
-func (d *deployment) checkpoint(t *testing.T) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
-	defer cancel()
-	for range 2 {
-		for since := time.Now(); ; {
-			done := 0
-			for _, m := range d.service.node.Status().Machines {
-				if m.Checkpointed.After(since) {
-					done++
-				}
-			}
-			if done == d.service.node.Deployment().InboxPartitions {
-				break
-			}
-			if err := pause(ctx, 20*time.Millisecond); err != nil {
-				t.Fatalf("checkpoints of %d partitions: %v", done, err)
-			}
 		}
 	}
 }

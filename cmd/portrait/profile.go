@@ -27,7 +27,7 @@ func profileCommand() *cobra.Command {
 
 The running service of the data directory is asked, over loopback HTTP (GET /v1/profiles/TYPE:VALUE); it
 answers from memory, up to the event applied last. With none running the directory itself is opened; it
-knows everything up to the last checkpoint. The identifier is given in clear ("phone:139 0000 1234",
+knows everything that was applied, after a crash everything up to the last checkpoint. The identifier is given in clear ("phone:139 0000 1234",
 "openid@wxapp1:o8x…") or as stored (see portrait hash). Reading the directory needs the deployment's key.
 
 Exit code 0: found; 3: no such identifier; 1: it could not be asked.`,
