@@ -232,3 +232,29 @@ func TestTwoPeopleOnOneTablet(t *testing.T) {
 		}
 	}
 }
+
+// TestAddressSaysWhereItWent lets a node that never held an event accept a child and then go into another
+// profile before the child's Absorb has come: who was told of it as a winner must be able to follow.
+func TestAddressSaysWhereItWent(t *testing.T) {
+	c, r := single(t)
+	v, u, w := idIn(0, 2), wire.Node{ID: "phone:u", Born: 1 << 62}, wire.Node{ID: "phone:w", Born: 1}
+	seq := uint64(0)
+	say := func(m wire.Message) *machine.Effects {
+		seq++
+		out := machine.NewEffects(2)
+		rec := &wire.InboxRecord{Deployment: c.dep.Hash(), Source: wire.FromMachine, From: 1, Seq: seq, Messages: []wire.Message{m}}
+		if err := r.m.Apply(r.m.Position(), encoded(rec), out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	say(wire.Message{Kind: wire.MsgPropose, To: v, From: u, Counts: []wire.TypeCount{{Type: "phone", Count: 1}}, Via: v, Other: u.ID})
+	say(wire.Message{Kind: wire.MsgLink, To: v, From: w, Via: v, Other: w.ID})
+	out := say(wire.Message{Kind: wire.MsgAccept, To: v, From: w, Via: v, Other: w.ID})
+	if len(out.Tags) != 1 || out.Tags[0].Kind != string(schemas.Merged) || len(out.Docs) != 1 || out.Docs[0].Value != nil {
+		t.Fatalf("%d changes, %d documents: want merged and its tombstone", len(out.Tags), len(out.Docs))
+	}
+	if change := parseChange(out.Tags[0].Value); change.Winner == "" || change.Winner == change.ProfileID || change.PreviousVersion != 0 {
+		t.Errorf("change %s", out.Tags[0].Value)
+	}
+}
