@@ -50,7 +50,9 @@ func (h *host) Surrender(winner wire.Node, causeID string) []byte {
 	p.docDue = 0
 	id := m.profileID(e.Node.Node)
 	why := cause{kind: schemas.CauseMerge, event: causeID, at: m.meta.decided}
-	if p.changeVersion != 0 || p.docVersion != 0 {
+	// An address without events is known to consumers too, if it accepted a child that is on its way here:
+	// the child has named it as its winner.
+	if p.changeVersion != 0 || p.docVersion != 0 || len(e.Root.Reserved) > 0 {
 		to := uuidText(m.profileID(winner))
 		for len(p.tags) > 0 {
 			t := p.tags[0]
