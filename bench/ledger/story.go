@@ -22,7 +22,7 @@ type Story struct {
 
 	events   []*Event
 	patience int64 // ms
-	whole    int64 // ms: from here on all of the person's identifiers are in one profile
+	whole    int64 // ms: from here on all of the person's identifiers are in one profile, however slow the merge
 }
 
 // Story goes through a person's events until an instant. Patience, at least Slack, is how far the pipeline may have been
@@ -34,7 +34,7 @@ func (l *Ledger) Story(p Person, until time.Time, patience time.Duration) Story 
 	end := until.UnixMilli()
 	h := &history{person: p.Number}
 	known := s.known(p)
-	s.whole = known
+	s.whole = known + 3*s.patience // a merge is four messages, and each may have waited as long
 	for _, ev := range s.events {
 		h.add(ev)
 		now := h.tags(ev.Time)

@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
-	"slices"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -65,7 +62,7 @@ func twoNodes(t *testing.T, p *parts) (awake, sleeper *process) {
 	for limit := time.Now().Add(startLimit); ; waitUntil(t, time.Now().Add(50*time.Millisecond)) {
 		inboxes, routers := [2]int{}, [2]int{}
 		for i, node := range []*process{one, two} {
-			inboxes[i], routers[i] = len(node.partitions(t, "portrait_inbox_lag_records")), len(node.partitions(t, "portrait_events_lag_records"))
+			inboxes[i], routers[i] = len(node.metrics(t, "portrait_inbox_lag_records")), len(node.metrics(t, "portrait_events_lag_records"))
 		}
 		switch {
 		case inboxes != [2]int{2, 2}:
@@ -78,27 +75,6 @@ func twoNodes(t *testing.T, p *parts) (awake, sleeper *process) {
 			t.Fatalf("inbox partitions %v, routers %v: want two each, and one router", inboxes, routers)
 		}
 	}
-}
-
-var partitionLabel = regexp.MustCompile(`partition="(\d+)"`)
-
-// partitions are those for which a process reports a metric.
-func (p *process) partitions(t *testing.T, metric string) (list []int) {
-	t.Helper()
-	text, err := p.get(t.Context(), "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, line := range regexp.MustCompile("(?m)^"+metric+"{.*$").FindAllString(text, -1) {
-		if m := partitionLabel.FindStringSubmatch(line); m != nil {
-			n, err := strconv.Atoi(m[1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			list = append(list, n)
-		}
-	}
-	return list
 }
 
 // cartDeadline is when the demo's catalogue calls a cart abandoned.
@@ -126,16 +102,19 @@ func newWitnesses(t *testing.T, f *feeder, awake, sleeper *process) *witnesses {
 	t.Helper()
 	w := &witnesses{feeder: f, awake: awake, sleeper: sleeper}
 	inboxes := schemas.DefaultDeployment().InboxPartitions
-	find := func(kind string, owned []int) func() string {
+	find := func(kind string, owned map[int]float64) func() string {
 		n := 0
 		return func() string {
-			for n++; !slices.Contains(owned, schemas.PartitionOf(fmt.Sprintf("%s:witness-%d", kind, n), inboxes)); n++ {
+			for {
+				n++
+				if _, ok := owned[schemas.PartitionOf(fmt.Sprintf("%s:witness-%d", kind, n), inboxes)]; ok {
+					return fmt.Sprintf("witness-%d", n)
+				}
 			}
-			return fmt.Sprintf("witness-%d", n)
 		}
 	}
-	home := find("customer_id", awake.partitions(t, "portrait_inbox_lag_records"))
-	away := find("openid@wxapp9", sleeper.partitions(t, "portrait_inbox_lag_records"))
+	home := find("customer_id", awake.metrics(t, "portrait_inbox_lag_records"))
+	away := find("openid@wxapp9", sleeper.metrics(t, "portrait_inbox_lag_records"))
 	for i := range witnessCount {
 		w.people = append(w.people, witness{home: home(), away: away(), pays: i%2 == 0})
 	}

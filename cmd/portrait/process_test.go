@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -109,6 +111,31 @@ func (p *process) get(ctx context.Context, path string) (string, error) {
 		err = fmt.Errorf("%s: %s", answer.Status, strings.TrimSpace(string(text)))
 	}
 	return string(text), err
+}
+
+var sample = regexp.MustCompile(`(?m)^(\w+)\{partition="(\d+)"\} (\S+)$`)
+
+// metrics are the values of a metric by partition: of those that the process owns.
+func (p *process) metrics(t *testing.T, name string) map[int]float64 {
+	t.Helper()
+	text, err := p.get(t.Context(), "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[int]float64{}
+	for _, m := range sample.FindAllStringSubmatch(text, -1) {
+		if m[1] != name {
+			continue
+		}
+		partition, err := strconv.Atoi(m[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if values[partition], err = strconv.ParseFloat(m[3], 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return values
 }
 
 // kill is kill -9, and waits until the process is gone.
