@@ -34,7 +34,7 @@ type Service struct {
 	config  Config
 	log     *slog.Logger
 	broker  *broker.Broker
-	engine  *clickhouse.Engine
+	engine  *clickhouse.Kept
 	conn    clickhouse.Conn
 	dsn     string
 	node    *pipeline.Node
@@ -129,8 +129,9 @@ func (s *Service) startClickHouse(ctx context.Context, progress io.Writer) (err 
 	}
 	s.dsn = s.config.ClickHouse.DSN
 	if s.dsn == "" {
-		s.engine, err = clickhouse.StartEngine(ctx, clickhouse.EngineConfig{Dir: filepath.Join(s.config.DataDir, "clickhouse"),
-			Log: progress, TCPPort: s.config.ClickHouse.TCPPort, HTTPPort: s.config.ClickHouse.HTTPPort})
+		s.engine, err = clickhouse.KeepEngine(ctx, clickhouse.EngineConfig{Dir: filepath.Join(s.config.DataDir, "clickhouse"),
+			Log: progress, TCPPort: s.config.ClickHouse.TCPPort, HTTPPort: s.config.ClickHouse.HTTPPort},
+			func(err error) { s.log.Error("embedded clickhouse", "error", err) })
 		if err != nil {
 			return err
 		}
@@ -195,7 +196,7 @@ func (s *Service) Run(ctx context.Context) error {
 			case <-ctx.Done():
 				return ctx.Err()
 			case <-s.engine.Done():
-				return fmt.Errorf("embedded ClickHouse ended: %w", s.engine.Err())
+				return fmt.Errorf("embedded ClickHouse: %w", s.engine.Err())
 			}
 		})
 	}

@@ -172,6 +172,20 @@ func (e *Engine) Addr() string { return e.addr }
 // HTTPAddr returns host:port of the HTTP interface.
 func (e *Engine) HTTPAddr() string { return e.httpAddr }
 
+// ports returns what Addr and HTTPAddr end with.
+func (e *Engine) ports() (tcp, http int, err error) {
+	for addr, to := range map[string]*int{e.addr: &tcp, e.httpAddr: &http} {
+		_, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			return 0, 0, err
+		}
+		if *to, err = strconv.Atoi(port); err != nil {
+			return 0, 0, err
+		}
+	}
+	return tcp, http, nil
+}
+
 // DSN returns the address for Connect and Migrate: user default, no password, database portrait.
 func (e *Engine) DSN() string { return "clickhouse://default@" + e.addr + "/" + DefaultDatabase }
 

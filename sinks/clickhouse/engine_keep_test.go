@@ -1,0 +1,58 @@
+package clickhouse
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestKeptEngine kills the engine under a table, and finds the table again at the same address.
+func TestKeptEngine(t *testing.T) {
+	var reports atomic.Int64
+	k, err := KeepEngine(t.Context(), EngineConfig{Dir: t.TempDir()}, func(err error) {
+		reports.Add(1)
+		if !strings.Contains(err.Error(), "killed") {
+			t.Errorf("report %v does not say how it ended", err)
+		}
+	})
+	skipWithoutEngine(t, err)
+	addr, ctx := k.Addr(), t.Context()
+	if err := Migrate(ctx, k.DSN()); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Current().Kill(); err != nil {
+		t.Fatal(err)
+	}
+	deadline, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	conn, err := Connect(k.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		rows, err := Texts(deadline, conn, "SELECT toString(count()) FROM events")
+		if err == nil {
+			if len(rows) != 1 || rows[0][0] != "0" {
+				t.Errorf("events: %v", rows)
+			}
+			break
+		}
+		if deadline.Err() != nil {
+			t.Fatalf("not back: %v", err)
+		}
+	}
+	if k.Addr() != addr || reports.Load() != 1 {
+		t.Errorf("address %s, was %s; %d reports", k.Addr(), addr, reports.Load())
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := k.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if err := k.Err(); err != nil {
+		t.Errorf("after close: %v", err)
+	}
+}
