@@ -47,7 +47,7 @@ func (p *parts) killEngine(t *testing.T) {
 	if err := p.engine.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-p.engine.Done()
+	<-p.engine.Current().Done()
 }
 
 // restartEngine starts ClickHouse again where it was.
@@ -66,7 +66,7 @@ func (p *parts) restartEngine(t *testing.T) {
 	}
 	config := p.engineConfig(t)
 	config.TCPPort, config.HTTPPort = port(p.engine.Addr()), port(p.engine.HTTPAddr())
-	engine, err := clickhouse.StartEngine(t.Context(), config)
+	engine, err := clickhouse.KeepEngine(t.Context(), config, func(err error) { t.Logf("engine of the test: %v", err) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 type parts struct {
 	dir     string
 	broker  string // host:port
-	engine  *clickhouse.Engine
+	engine  *clickhouse.Kept
 	keyFile string
 }
 
@@ -31,7 +31,8 @@ func startParts(t *testing.T, address string) *parts {
 		p.broker = b.Addr()
 	}
 	var err error
-	p.engine, err = clickhouse.StartEngine(t.Context(), p.engineConfig(t))
+	p.engine, err = clickhouse.KeepEngine(t.Context(), p.engineConfig(t),
+		func(err error) { t.Logf("engine of the test: %v", err) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -31,20 +32,21 @@ import (
 //
 // The first exit stops all, and all are waited for.
 type Service struct {
-	config  Config
-	log     *slog.Logger
-	broker  *broker.Broker
-	engine  *clickhouse.Kept
-	conn    clickhouse.Conn
-	dsn     string
-	node    *pipeline.Node
-	sink    *clickhouse.Sink
-	http    *httpServer
-	keys    normalize.Keys
-	onStore atomic.Pointer[func(clickhouse.Stored)]
-	stored  atomic.Pointer[clickhouse.Stored]
-	trouble atomic.Int64 // of the sink, since the last block stored
-	blocks  histogram.Recorder
+	config   Config
+	log      *slog.Logger
+	broker   *broker.Broker
+	engine   *clickhouse.Kept
+	conn     clickhouse.Conn
+	dsn      string
+	node     *pipeline.Node
+	sink     *clickhouse.Sink
+	migrated bool // tables are up to date; runSink sees to it if not
+	http     *httpServer
+	keys     normalize.Keys
+	onStore  atomic.Pointer[func(clickhouse.Stored)]
+	stored   atomic.Pointer[clickhouse.Stored]
+	trouble  atomic.Int64 // of the sink, since the last block stored
+	blocks   histogram.Recorder
 }
 
 // Running is what a service tells other processes of this machine, in running.json of its data directory.
@@ -137,11 +139,49 @@ func (s *Service) startClickHouse(ctx context.Context, progress io.Writer) (err 
 		}
 		s.dsn = s.engine.DSN()
 	}
-	if err := clickhouse.Migrate(ctx, s.dsn); err != nil {
+	if s.conn, err = clickhouse.Connect(s.dsn); err != nil { // it connects when it is used
 		return err
 	}
-	s.conn, err = clickhouse.Connect(s.dsn)
+	err = clickhouse.Migrate(ctx, s.dsn)
+	if unreachable(err) && s.engine == nil {
+		// A ClickHouse that is away costs lag, never latency: also at the start.
+		s.log.Warn("clickhouse does not answer; facts wait in their topic until it does", "error", err)
+		return nil
+	}
+	s.migrated = err == nil
 	return err
+}
+
+// unreachable reports whether an error says that a server is not there, rather than what it answered.
+func unreachable(err error) bool {
+	var network *net.OpError
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// runSink stores facts until ctx ends, and first brings the tables up to date if that could not be done
+// at the start.
+func (s *Service) runSink(ctx context.Context) error {
+	for !s.migrated {
+		err := clickhouse.Migrate(ctx, s.dsn)
+		if err != nil && !unreachable(err) {
+			return err
+		}
+		if s.migrated = err == nil; s.migrated {
+			s.log.Info("clickhouse answers")
+			break
+		}
+		s.trouble.Add(1)
+		if err := pause(ctx, 2*time.Second); err != nil {
+			return err
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for f := range s.node.Deployment().FactsPartitions {
+		group.Go(func() error {
+			return s.sink.Run(ctx, int32(f), &factsLog{client: s.node.Client(), topic: s.node.Topics().Facts, log: s.log})
+		})
+	}
+	return group.Wait()
 }
 
 func (s *Service) startNode(ctx context.Context, catalogs Catalogs) (err error) {
@@ -184,11 +224,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.node.Run(ctx) })
 	group.Go(func() error { return s.http.Run(ctx) })
 	if s.sink != nil {
-		for f := range s.node.Deployment().FactsPartitions {
-			group.Go(func() error {
-				return s.sink.Run(ctx, int32(f), &factsLog{client: s.node.Client(), topic: s.node.Topics().Facts, log: s.log})
-			})
-		}
+		group.Go(func() error { return s.runSink(ctx) })
 	}
 	if s.engine != nil {
 		group.Go(func() error {

@@ -105,6 +105,13 @@ func (k *Kept) Err() error {
 	}
 }
 
+// Kill ends the engine at once, as a crash would, and does not start it again; for tests of just that.
+func (k *Kept) Kill() error {
+	k.cancel()
+	<-k.done
+	return k.Current().Kill()
+}
+
 // Close ends the engine and waits for it.
 func (k *Kept) Close() error {
 	k.cancel()
