@@ -2,6 +2,7 @@ package identity
 
 import (
 	"slices"
+	"strings"
 
 	"portrait/schemas"
 	"portrait/schemas/wire"
@@ -154,6 +155,7 @@ func remember(list []Edge, e Edge, limit int) []Edge {
 	if slices.Contains(list, e) {
 		return list
 	}
+	e.Via = strings.Clone(e.Via) // what is kept must not keep the record it came in
 	list = append(list, e)
 	size, keep := 0, len(list)
 	for keep > 0 && len(list)-keep < limit {

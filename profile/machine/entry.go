@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	"portrait/profile"
 	"portrait/profile/identity"
@@ -18,6 +19,7 @@ type entry struct {
 	dirty   bool   // changed since the last cut
 	used    bool   // touched since the last look of the eviction
 	cut     int64  // number of the cut that serialised it last
+	size    int    // of its last serialised form, or 0: the next one is about as long
 }
 
 // nodePrefix begins the key of an entry; its identifier follows.
@@ -77,6 +79,7 @@ func (m *Machine) entry(id string) (*entry, error) {
 	if err != nil || e != nil {
 		return e, err
 	}
+	id = strings.Clone(id) // what is kept must not keep the record it came in
 	e = &entry{Node: *identity.NewNode(id, m.birth()), profile: newState(m.cat), used: true}
 	m.cache.nodes[id] = e
 	m.cache.dirty(e)
@@ -124,12 +127,13 @@ func (m *Machine) lookup(id string) (*entry, error) {
 }
 
 func (e *entry) encode() []byte {
-	var enc wire.Encoder
+	enc := wire.Encoder{B: make([]byte, 0, e.size+e.size/8+64)}
 	enc.Byte(metaVersion)
 	e.Node.Encode(&enc)
 	if e.Root != nil {
 		e.profile.encode(&enc)
 	}
+	e.size = len(enc.B)
 	return enc.B
 }
 

@@ -151,7 +151,7 @@ func (p *state) encode(e *wire.Encoder) {
 	}
 	e.Uint(uint64(len(list)))
 	for _, f := range list {
-		e.Uint(f.hash)
+		e.Fixed(f.hash)
 		e.Bytes(f.state)
 	}
 	e.Uint(uint64(len(p.tags)))
@@ -160,9 +160,11 @@ func (p *state) encode(e *wire.Encoder) {
 		e.String(t.value)
 	}
 	e.Uint(uint64(len(p.recent)))
+	before := int64(0) // ids come in order of time, nearly: differences are short
 	for _, r := range p.recent {
-		e.Uint(r.hash)
-		e.Int(r.at)
+		e.Fixed(r.hash)
+		e.Int(r.at - before)
+		before = r.at
 	}
 	e.Uint(uint64(len(p.absorbed)))
 	for _, f := range p.absorbed {
@@ -182,15 +184,17 @@ func (p *state) decode(d *wire.Decoder, active *catalog) {
 	p.cat = d.Int()
 	p.raw = make([]hashed, d.Count())
 	for i := range p.raw {
-		p.raw[i] = hashed{d.Uint(), d.Bytes()}
+		p.raw[i] = hashed{d.Fixed(), d.Bytes()}
 	}
 	p.tags = make([]tagValue, d.Count())
 	for i := range p.tags {
 		p.tags[i] = tagValue{d.String(), d.String()}
 	}
 	p.recent = make([]recent, d.Count())
+	before := int64(0)
 	for i := range p.recent {
-		p.recent[i] = recent{d.Uint(), d.Int()}
+		p.recent[i] = recent{d.Fixed(), before + d.Int()}
+		before = p.recent[i].at
 	}
 	p.absorbed = make([]former, d.Count())
 	for i := range p.absorbed {

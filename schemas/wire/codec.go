@@ -22,6 +22,9 @@ type Encoder struct{ B []byte }
 // Uint appends an unsigned varint.
 func (e *Encoder) Uint(v uint64) { e.B = binary.AppendUvarint(e.B, v) }
 
+// Fixed appends eight bytes: for hashes, which a varint would make longer.
+func (e *Encoder) Fixed(v uint64) { e.B = binary.LittleEndian.AppendUint64(e.B, v) }
+
 // Int appends a zigzag varint.
 func (e *Encoder) Int(v int64) { e.B = binary.AppendVarint(e.B, v) }
 
@@ -99,6 +102,19 @@ func (d *Decoder) Uint() uint64 {
 	}
 	d.fail("integer")
 	return 0
+}
+
+// Fixed reads eight bytes.
+func (d *Decoder) Fixed() (v uint64) {
+	if len(d.s) < 8 {
+		d.fail("fixed integer")
+		return 0
+	}
+	for i := 7; i >= 0; i-- {
+		v = v<<8 | uint64(d.s[i])
+	}
+	d.s = d.s[8:]
+	return v
 }
 
 // Int reads a zigzag varint.

@@ -56,6 +56,7 @@ func serveEngine(library, dir, tcp, http string) error {
 	purego.RegisterLibFunc(&signals, handle, "chdb_set_signal_handlers_enabled")
 	purego.RegisterLibFunc(&cmdline, handle, "chdb_query_cmdline")
 	purego.RegisterLibFunc(&failure, handle, "chdb_result_error")
+	yieldCPU()
 	signals(0) // Go's runtime owns the signals of this process
 	argv := cStrings("clickhouse", "--config-file="+serverConfigPath(dir), "--path="+filepath.Join(dir, "data"),
 		"--listen_host=127.0.0.1", "--tcp_port="+tcp, "--http_port="+http,

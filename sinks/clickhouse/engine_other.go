@@ -21,3 +21,6 @@ func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
 func lockFile(context.Context, string, time.Duration) (*os.File, error) {
 	return nil, errors.ErrUnsupported
 }
+
+// yieldCPU does nothing where there is no engine.
+func yieldCPU() {}
