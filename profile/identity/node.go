@@ -116,7 +116,7 @@ func addCount(counts []wire.TypeCount, t string, n int) []wire.TypeCount {
 func (r *Root) reserve(child string, counts []wire.TypeCount) {
 	k, ok := r.reservation(child)
 	if !ok {
-		r.Reserved = slices.Insert(r.Reserved, k, Reservation{Child: child})
+		r.Reserved = slices.Insert(r.Reserved, k, Reservation{Child: strings.Clone(child)})
 	}
 	r.Reserved[k].Counts = counts
 }
@@ -166,6 +166,9 @@ func remember(list []Edge, e Edge, limit int) []Edge {
 	}
 	return slices.Delete(list, 0, keep)
 }
+
+// keep returns a node that does not keep the record it came in.
+func keep(n wire.Node) wire.Node { return wire.Node{ID: strings.Clone(n.ID), Born: n.Born} }
 
 // fits reports whether one more entry may wait in a queue of so many entries and bytes.
 func (b Bounds) fits(entries, bytes int) bool { return entries < b.Queue && bytes < queueBytes-4<<10 }

@@ -67,7 +67,7 @@ func (p *Protocol) Handle(n *Node, m *wire.Message) error {
 	switch m.Kind {
 	case wire.MsgCompress:
 		if n.Root == nil && m.From.Less(n.Parent) {
-			n.Parent = m.From
+			n.Parent = keep(m.From)
 		}
 	case wire.MsgLink:
 		p.link(n, m)
@@ -195,7 +195,7 @@ func (p *Protocol) accept(n *Node, parent wire.Node, cause string) {
 	}
 	via := r.Proposal
 	state := p.Host.Surrender(parent, cause)
-	n.Root, n.Parent = nil, parent
+	n.Root, n.Parent = nil, keep(parent)
 	var e wire.Encoder
 	r.encodeMoving(&e)
 	e.Bytes(state)
