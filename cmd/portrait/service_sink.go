@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"portrait/pipeline/kafka"
+	"portrait/sinks/clickhouse"
+)
+
+// startClickHouse starts the embedded engine, if it is that one, and brings the tables up to date.
+func (s *Service) startClickHouse(ctx context.Context, progress io.Writer) (err error) {
+	if s.config.ClickHouse.Off {
+		return nil
+	}
+	s.dsn = s.config.ClickHouse.DSN
+	if s.dsn == "" {
+		s.engine, err = clickhouse.KeepEngine(ctx, clickhouse.EngineConfig{Dir: filepath.Join(s.config.DataDir, "clickhouse"),
+			Log: progress, TCPPort: s.config.ClickHouse.TCPPort, HTTPPort: s.config.ClickHouse.HTTPPort},
+			func(err error) { s.log.Error("embedded clickhouse", "error", err) })
+		if err != nil {
+			return err
+		}
+		s.dsn = s.engine.DSN()
+	}
+	if s.conn, err = clickhouse.Connect(s.dsn); err != nil { // it connects when it is used
+		return err
+	}
+	err = clickhouse.Migrate(ctx, s.dsn)
+	if unreachable(err) && s.engine == nil {
+		// A ClickHouse that is away costs lag, never latency: also at the start.
+		s.log.Warn("clickhouse does not answer; facts wait in their topic until it does", "error", err)
+		return nil
+	}
+	s.migrated = err == nil
+	return err
+}
+
+// unreachable reports whether an error says that a server is not there, rather than what it answered.
+func unreachable(err error) bool {
+	var network *net.OpError
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// runSink stores facts until ctx ends, and first brings the tables up to date if that could not be done
+// at the start.
+func (s *Service) runSink(ctx context.Context) error {
+	for !s.migrated {
+		err := clickhouse.Migrate(ctx, s.dsn)
+		if err != nil && !unreachable(err) {
+			return err
+		}
+		if s.migrated = err == nil; s.migrated {
+			s.log.Info("clickhouse answers")
+			break
+		}
+		s.trouble.Add(1)
+		if err := pause(ctx, 2*time.Second); err != nil {
+			return err
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for f := range s.node.Deployment().FactsPartitions {
+		group.Go(func() error {
+			return s.sink.Run(ctx, int32(f), &factsLog{client: s.node.Client(), topic: s.node.Topics().Facts, log: s.log})
+		})
+	}
+	return group.Wait()
+}
+
+// factsLog is the facts topic as the sink wants it.
+type factsLog struct {
+	client  *kafka.Client
+	topic   string
+	log     *slog.Logger
+	fetcher *kafka.Fetcher
+	records []clickhouse.Record
+}
+
+// Seek implements clickhouse.Log.
+func (l *factsLog) Seek(ctx context.Context, partition int32, offset int64) error {
+	l.fetcher = kafka.NewFetcher(l.client, l.topic, int(partition), offset)
+	return nil
+}
+
+// Next implements clickhouse.Log.
+func (l *factsLog) Next(ctx context.Context) ([]clickhouse.Record, error) {
+	for {
+		b, err := l.fetcher.Next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if b.Err != nil {
+			l.log.Warn("facts fetch", "error", b.Err)
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+		if len(b.Records) == 0 {
+			continue
+		}
+		l.records = l.records[:0]
+		for i := range b.Records {
+			l.records = append(l.records, clickhouse.Record{Offset: b.Records[i].Offset, Time: b.Records[i].Time, Value: b.Records[i].Value})
+		}
+		return l.records, nil
+	}
+}
