@@ -15,10 +15,11 @@ import (
 
 // Cut when this many entries have changed, or when this long has passed. Not sooner: a profile that is
 // active is serialised and written once per cut, and with a second between cuts that was a third of all
-// CPU at 20,000 events/s. Not later: a crash repeats what came since, and a cut of 8,000 entries holds
-// the machine up for some 50 ms.
+// CPU at 20,000 events/s. Not later: a crash repeats what came since, a cut of 5,000 entries holds the
+// machine up for some 30 ms, and more of them would not fit one transaction of the store, which then
+// writes everything three times.
 const (
-	cutEntries  = 8_000
+	cutEntries  = 5_000
 	cutInterval = 4 * time.Second
 	diskRetry   = time.Second // between tries while the disk is full
 	// maxUncut bounds memory when checkpoints cannot be committed (a full disk, a broker away): the

@@ -1,10 +1,12 @@
 package check
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"portrait/schemas"
 )
@@ -89,7 +91,7 @@ type record struct {
 	ProfileID       string              `json:"profile_id"`
 	Tag             string              `json:"tag"`
 	Change          schemas.Change      `json:"change"`
-	Value           json.RawMessage     `json:"value"`
+	Value           jsontext.Value      `json:"value"`
 	Winner          string              `json:"winner"`
 	Version         uint64              `json:"version"`
 	PreviousVersion uint64              `json:"previous_version"`
