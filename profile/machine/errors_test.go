@@ -160,7 +160,7 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 // brokenView fails every read.
-type brokenView struct{ memory }
+type brokenView struct{}
 
 var errBroken = errors.New("disk on fire")
 

@@ -15,10 +15,10 @@ import (
 
 // said is everything a machine says to a log, as bytes, in order of each output.
 type said struct {
-	messages            [][]byte
-	facts, tags, docs   []byte
-	dead, markers       int
-	lastFact, factsNext uint64
+	messages          [][]byte
+	facts, tags, docs []byte
+	dead, markers     int
+	lastFact          uint64
 }
 
 // take appends effects. Numbers are written with each item, so that where a batch ends does not show.

@@ -52,7 +52,6 @@ type world struct {
 	past   map[[2]int][]wire.Routed // written
 	pool   []string                 // identifiers
 	faulty bool                     // zombies and producers' retries
-	double int                      // events that were sent a second time by their producer
 }
 
 func worldTypes(weak bool) []schemas.IdentifierType {
