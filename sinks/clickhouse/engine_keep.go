@@ -66,6 +66,12 @@ func (k *Kept) keep(ctx context.Context) {
 			return
 		}
 		next, err := StartEngine(ctx, k.config)
+		if ctx.Err() != nil { // closed meanwhile
+			if err == nil {
+				k.err = next.Close()
+			}
+			return
+		}
 		if err != nil {
 			k.err = fmt.Errorf("clickhouse engine does not start again: %w", err)
 			return
@@ -112,9 +118,15 @@ func (k *Kept) Kill() error {
 	return k.Current().Kill()
 }
 
-// Close ends the engine and waits for it.
+// Close ends the engine and waits for it. One that had ended before was reported then.
 func (k *Kept) Close() error {
 	k.cancel()
 	<-k.done
-	return k.Current().Close()
+	e := k.Current()
+	select {
+	case <-e.Done():
+		return k.err
+	default:
+		return e.Close()
+	}
 }
