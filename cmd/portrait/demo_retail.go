@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
-	"slices"
-	"strings"
 
 	"portrait/bench/retail"
 	"portrait/pipeline/importer"
@@ -50,40 +47,10 @@ func runRetail(ctx context.Context, o demoOptions) error {
 		e.SetIndent("", "  ")
 		err = e.Encode(result)
 	} else {
-		printRetail(result)
+		err = result.WriteText(os.Stdout)
 	}
 	if err == nil && !result.OK {
 		err = errReported
 	}
 	return err
-}
-
-func printRetail(r *retail.Result) {
-	fmt.Printf("%d lines at %.0f events/s: %d stored, %d duplicates, %d rejected\nrule A: %d lines of %d customers\n",
-		r.Lines, r.EventsPerSecond, r.Stored, r.Duplicates, r.Rejected, r.RuleALines, r.Customers)
-	var names []string
-	for name := range r.Segments {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(a, b string) int { return int(r.Segments[b] - r.Segments[a]) })
-	fmt.Println("\nlargest RFM segments (recency, frequency, monetary; 4 is best)")
-	for _, name := range names[:min(5, len(names))] {
-		fmt.Printf("  %s %6d customers\n", name, r.Segments[name])
-	}
-	fmt.Println("\nmonthly cohorts: customers active 0, 1, 2 … months after their first purchase")
-	for i, row := range r.Cohorts {
-		text := make([]string, len(row))
-		for k, n := range row {
-			text[k] = fmt.Sprintf("%4d", n)
-		}
-		fmt.Printf("  %2d  %s\n", i+1, strings.Join(text, " "))
-	}
-	fmt.Println()
-	for _, c := range r.Checks {
-		mark := "ok  "
-		if !c.OK {
-			mark = "FAIL"
-		}
-		fmt.Printf("  %s %-18s %s\n", mark, c.Name, c.Detail)
-	}
 }
