@@ -30,6 +30,10 @@ type Config struct {
 	Keys        normalize.Keys
 	Log         *slog.Logger
 	Producer    kafka.ProducerConfig
+
+	// What this process leaves to others of the deployment. Without machines it keeps no state and answers no lookup;
+	// without both it only belongs to the deployment, as a process that does nothing but store facts.
+	NoRouters, NoMachines bool
 }
 
 // Node runs routers and machines of one process.
@@ -78,8 +82,10 @@ func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 	if err = n.join(ctx); err != nil {
 		return nil, err
 	}
-	if err = n.openStore(); err != nil {
-		return nil, err
+	if !c.NoMachines {
+		if err = n.openStore(); err != nil {
+			return nil, err
+		}
 	}
 	n.asks = make([]chan ask, n.dep.InboxPartitions)
 	for q := range n.asks {
@@ -179,18 +185,21 @@ func (n *Node) openStore() (err error) {
 //	          routers.tick ─────────────────────────────────┼─> producer ─> inbox
 //	inbox ──> machineDriver (one per inbox partition) ──────┴─> producer ─> inbox, tags, profiles, facts
 func (n *Node) Run(ctx context.Context) error {
-	return together(ctx, []func(context.Context) error{
-		func(ctx context.Context) error { return n.routerGroup.Run(ctx, n.routers.run) },
-		func(ctx context.Context) error { return n.machines.Run(ctx, n.runMachines) },
-		func(ctx context.Context) error {
-			select {
-			case err := <-n.producer.Fatal():
-				return fmt.Errorf("producer: %w", err)
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		},
-	})
+	tasks := []func(context.Context) error{func(ctx context.Context) error {
+		select {
+		case err := <-n.producer.Fatal():
+			return fmt.Errorf("producer: %w", err)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}}
+	if !n.config.NoRouters {
+		tasks = append(tasks, func(ctx context.Context) error { return n.routerGroup.Run(ctx, n.routers.run) })
+	}
+	if !n.config.NoMachines {
+		tasks = append(tasks, func(ctx context.Context) error { return n.machines.Run(ctx, n.runMachines) })
+	}
+	return together(ctx, tasks)
 }
 
 // runMachines owns inbox partitions for one generation of the group.
