@@ -15,6 +15,7 @@ import (
 // deploy/portrait.example.yaml explains every key. Printing it shows no password.
 type Config struct {
 	DataDir    string           `yaml:"data_dir"`    // state, and what is embedded; default: the user's data directory
+	Roles      []string         `yaml:"roles"`       // of this process: router, machine, sink; absent: all
 	Prefix     string           `yaml:"prefix"`      // of topics and consumer groups; default portrait
 	Kafka      kafka.Config     `yaml:"kafka"`       // brokers absent: the embedded broker
 	ClickHouse ClickHouseConfig `yaml:"clickhouse"`  // dsn absent: the embedded engine

@@ -64,6 +64,7 @@ func (c Config) check() error {
 	if !prefixPattern.MatchString(c.Prefix) {
 		k.fail("prefix", "use letters, digits, dots, underscores and hyphens, at most 200", "%q cannot begin the name of a topic", c.Prefix)
 	}
+	k.roles(&c)
 	k.kafka(&c)
 	k.clickhouse(&c.ClickHouse)
 	if host, port, err := net.SplitHostPort(c.HTTP); err != nil || !isPort(port) || strings.Contains(host, "/") {

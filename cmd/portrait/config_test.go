@@ -60,6 +60,10 @@ func TestConfigFaults(t *testing.T) {
 		"nameless property":     {"deployment: {sensitive_properties: ['']}\n", "an empty name"},
 		"remembered event ids":  {"deployment: {dedupe_ids: 1000000}\n", "dedupe_ids is 1000000"},
 		"number too large":      {"cache_nodes: 99999999999999999999\n", "cache_nodes"},
+		"role of nobody":        {"roles: [router, judge]\n", `line 1, column 1: "judge" is no role; use router, machine, sink`},
+		"role twice":            {"roles: [sink, sink]\n", "sink stands there twice"},
+		"roles, own broker":     {"roles: [machine]\n", "an embedded broker that no other process has; name the brokers"},
+		"roles, own ClickHouse": {"kafka: {brokers: ['a:1']}\nroles: [sink]\n", "line 2, column 1: some roles, and an embedded ClickHouse"},
 		"replication of nobody": {"deployment: {replication: 99}\n", "replication is 99"},
 	} {
 		t.Run(name, func(t *testing.T) {

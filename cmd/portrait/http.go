@@ -67,7 +67,7 @@ func (h *httpServer) Run(ctx context.Context) error {
 // Close stops listening.
 func (h *httpServer) Close() { h.server.Close() }
 
-// readyz answers 200 when every inbox partition has an owner here, is close to its end and can checkpoint.
+// readyz answers 200 when this process has its share, and every inbox partition here is close to its end and can checkpoint.
 func (s *Service) readyz(w http.ResponseWriter, _ *http.Request) {
 	if why := s.unready(); why != "" {
 		http.Error(w, why, http.StatusServiceUnavailable)
@@ -85,8 +85,11 @@ const (
 
 func (s *Service) unready() string {
 	st := s.node.Status()
-	if len(st.Machines) == 0 {
+	if s.config.has(roleMachine) && len(st.Machines) == 0 {
 		return "no inbox partition is assigned yet"
+	}
+	if s.config.has(roleRouter) && !s.config.has(roleMachine) && len(st.Routers) == 0 {
+		return "no events partition is assigned yet"
 	}
 	if st.Clock != "" {
 		return "clock: " + st.Clock

@@ -17,11 +17,12 @@ import (
 	"portrait/pipeline"
 	"portrait/pipeline/broker"
 	"portrait/pipeline/histogram"
+	"portrait/pipeline/kafka"
 	"portrait/pipeline/normalize"
 	"portrait/sinks/clickhouse"
 )
 
-// Service is everything one `portrait run` process runs, wired together.
+// Service is everything one `portrait run` process runs, wired together; with fewer roles it has fewer parts.
 //
 //	broker (embedded) ◄──── node: routers, machines ──── store (Badger)
 //	   │  ▲                   ▲
@@ -38,7 +39,8 @@ type Service struct {
 	dsn      string
 	node     *pipeline.Node
 	sink     *clickhouse.Sink
-	migrated bool // tables are up to date; runSink sees to it if not
+	migrated bool         // tables are up to date; runSink sees to it if not
+	facts    *kafka.Group // of the sinks, when ClickHouse is everybody's; runSink sets it
 	http     *httpServer
 	keys     normalize.Keys
 	onStore  atomic.Pointer[func(clickhouse.Stored)]
@@ -83,12 +85,15 @@ func StartService(ctx context.Context, c Config, catalogs Catalogs, log *slog.Lo
 	if err := starts.Wait(); err != nil {
 		return nil, err
 	}
-	if !c.ClickHouse.Off {
+	if c.sinks() {
 		config := clickhouse.DefaultConfig(s.node.Deployment())
 		config.Stored = func(b clickhouse.Stored) {
 			s.stored.Store(&b)
 			s.trouble.Store(0)
 			s.blocks.Observe(b.Elapsed)
+			if s.facts != nil {
+				s.facts.Commit(int(b.Block.Partition), b.Block.After.Next) // a hint: the sink goes on where ClickHouse says
+			}
 			if f := s.onStore.Load(); f != nil {
 				(*f)(b)
 			}
@@ -133,7 +138,8 @@ func (s *Service) startNode(ctx context.Context, catalogs Catalogs) (err error) 
 	}
 	s.node, err = pipeline.OpenNode(ctx, pipeline.Config{Kafka: config, Prefix: s.config.Prefix,
 		DataDir: filepath.Join(s.config.DataDir, "state"), Replication: s.config.Deployment.Replication,
-		CacheNodes: s.config.CacheNodes, Catalog: catalogs.Publish, First: catalogs.First, Deployment: s.config.proposal(), Keys: s.keys, Log: s.log})
+		CacheNodes: s.config.CacheNodes, Catalog: catalogs.Publish, First: catalogs.First, Deployment: s.config.proposal(), Keys: s.keys, Log: s.log,
+		NoRouters: !s.config.has(roleRouter), NoMachines: !s.config.has(roleMachine)})
 	return err
 }
 

@@ -17,7 +17,7 @@ import (
 
 // startClickHouse starts the embedded engine, if it is that one, and brings the tables up to date.
 func (s *Service) startClickHouse(ctx context.Context, progress io.Writer) (err error) {
-	if s.config.ClickHouse.Off {
+	if !s.config.sinks() {
 		return nil
 	}
 	s.dsn = s.config.ClickHouse.DSN
@@ -66,8 +66,40 @@ func (s *Service) runSink(ctx context.Context) error {
 			return err
 		}
 	}
+	if s.engine != nil { // nobody else stores there
+		return s.store(ctx, allPartitions(s.node.Deployment().FactsPartitions))
+	}
+	var err error
+	s.facts, err = kafka.NewGroup(s.node.Client(), kafka.GroupConfig{ID: s.config.Prefix + ".sink", Topic: s.node.Topics().Facts,
+		MemberFile: filepath.Join(s.config.DataDir, "sink.member"), OnError: func(err error) { s.log.Warn("consumer group", "error", err) }})
+	if err != nil {
+		return err
+	}
+	return s.facts.Run(ctx, func(ctx context.Context, assigned []int) error {
+		if err := s.store(ctx, assigned); ctx.Err() == nil {
+			return err
+		}
+		return nil // the generation ended, not the sink
+	})
+}
+
+func allPartitions(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
+// store stores the facts of partitions until ctx ends. Two processes that believe to own the same one store the same blocks
+// under the same tokens, so nothing is doubled.
+func (s *Service) store(ctx context.Context, partitions []int) error {
+	if len(partitions) == 0 {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	group, ctx := errgroup.WithContext(ctx)
-	for f := range s.node.Deployment().FactsPartitions {
+	for _, f := range partitions {
 		group.Go(func() error {
 			return s.sink.Run(ctx, int32(f), &factsLog{client: s.node.Client(), topic: s.node.Topics().Facts, log: s.log})
 		})
