@@ -39,6 +39,11 @@ type Check struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"` // counts, and the first few differences
+
+	// What differs, by kind; all zero if the check holds.
+	Lost    int64 `json:"lost,omitempty"`    // is not there and should be
+	Doubled int64 `json:"doubled,omitempty"` // is there more often than it should be
+	Wrong   int64 `json:"wrong,omitempty"`   // is there, and is something else
 }
 
 // Settle sets OK: every check holds, and at least 99 % of what was planned was sent. Without a check

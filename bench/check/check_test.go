@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,7 +75,38 @@ func TestEachDamageIsSeen(t *testing.T) {
 				}
 				t.Fatalf("failed: %q, want %q", got, c.want)
 			}
+			for _, each := range r.Checks {
+				if n := each.Lost + each.Doubled + each.Wrong; each.OK != (n == 0) {
+					t.Errorf("%s: ok %v with %d lost, %d doubled, %d wrong", each.Name, each.OK, each.Lost, each.Doubled, each.Wrong)
+				}
+			}
 		})
+	}
+}
+
+// TestKindsOfDamage: what is missing, what is there twice and what is another are told apart.
+func TestKindsOfDamage(t *testing.T) {
+	whole := perfect(t)
+	for name, want := range map[string][3]int64{
+		"an event is missing":                         {3, 0, 0}, // in its table, its offset, and in the sum
+		"an event is stored twice":                    {0, 2, 0},
+		"an event nobody sent takes the place of one": {1, 0, 1},
+		"a rejection is missing":                      {3, 0, 0},
+		"ClickHouse misses a change":                  {1, 0, 0},
+		"ClickHouse has a change twice":               {0, 1, 0},
+		"ClickHouse has a change nobody published":    {0, 0, 1},
+		"a text is another":                           {0, 0, 1},
+		"an absence is not noticed":                   {1, 0, 0},
+		"another run is in the same directory":        {0, 0, 0},
+	} {
+		w, sum := whole.clone(), [3]int64{}
+		damages[slices.IndexFunc(damages, func(d damage) bool { return d.name == name })].do(t, w)
+		for _, each := range w.run(t).Checks {
+			sum[0], sum[1], sum[2] = sum[0]+each.Lost, sum[1]+each.Doubled, sum[2]+each.Wrong
+		}
+		if sum != want {
+			t.Errorf("%s: lost, doubled, wrong %v, want %v", name, sum, want)
+		}
 	}
 }
 

@@ -12,8 +12,20 @@ const shown = 5
 
 // differences collects what does not agree.
 type differences struct {
-	count int64
-	first []string
+	count         int64
+	lost, doubled int64 // of count
+	first         []string
+}
+
+// miss adds something that is not there, and again something that is there more often than it should be.
+func (d *differences) miss(format string, args ...any) {
+	d.lost++
+	d.add(format, args...)
+}
+
+func (d *differences) again(format string, args ...any) {
+	d.doubled++
+	d.add(format, args...)
 }
 
 func (d *differences) add(format string, args ...any) {
@@ -33,5 +45,5 @@ func (d *differences) result(format string, args ...any) bench.Check {
 	if more := d.count - int64(len(d.first)); more > 0 {
 		rest = fmt.Sprintf("; and %d more", more)
 	}
-	return bench.Check{Detail: fmt.Sprintf("%s; %d wrong: %s%s", summary, d.count, strings.Join(d.first, "; "), rest)}
+	return bench.Check{Lost: d.lost, Doubled: d.doubled, Wrong: d.count - d.lost - d.doubled, Detail: fmt.Sprintf("%s; %d wrong: %s%s", summary, d.count, strings.Join(d.first, "; "), rest)}
 }

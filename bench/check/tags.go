@@ -12,7 +12,7 @@ import (
 )
 
 func (c *checker) versionsGapless() (bench.Check, error) {
-	d := differences{count: c.Topic.gapped, first: slices.Clone(c.Topic.gaps)}
+	d := differences{count: c.Topic.gapped, lost: c.Topic.gapped, first: slices.Clone(c.Topic.gaps)}
 	return d.result("%d changes kept of %d profiles, %d dropped as repeats", c.Topic.Kept(), len(c.Topic.profiles),
 		c.Topic.dropped), nil
 }
@@ -181,7 +181,7 @@ func (c *checker) tagsHistory() (bench.Check, error) {
 				once++
 			}
 			if must && !had[tag] {
-				d.add("person %d: %s never entered", p.Number, ledger.Tag(tag))
+				d.miss("person %d: %s never entered", p.Number, ledger.Tag(tag))
 			}
 		}
 		absences += len(story.Must)
@@ -189,7 +189,7 @@ func (c *checker) tagsHistory() (bench.Check, error) {
 			if !slices.ContainsFunc(entered[p.Number], func(ch *change) bool {
 				return c.Topic.word[ch.tag] == e.Tag.String() && ch.since() >= e.Due && ch.at < e.End
 			}) {
-				d.add("person %d: %s did not enter at %d", p.Number, e.Tag, e.Due)
+				d.miss("person %d: %s did not enter at %d", p.Number, e.Tag, e.Due)
 			}
 		}
 	}
@@ -218,7 +218,7 @@ func (c *checker) tagsTopicVsClickHouse() (bench.Check, error) {
 	stored := make(map[string][]string, len(rows))
 	for _, row := range rows {
 		if _, ok := stored[row[0]]; ok {
-			d.add("%s is stored twice", row[0])
+			d.again("%s is stored twice", row[0])
 		}
 		stored[row[0]] = row
 	}
@@ -231,7 +231,7 @@ func (c *checker) tagsTopicVsClickHouse() (bench.Check, error) {
 		compared++
 		row, ok := stored[ch.id]
 		if !ok {
-			d.add("%s is not in ClickHouse", ch.id)
+			d.miss("%s is not in ClickHouse", ch.id)
 			continue
 		}
 		delete(stored, ch.id)

@@ -47,6 +47,7 @@ type profile struct {
 
 // Seen is one record of the topic as the consumer understood it.
 type Seen struct {
+	ID        string // e1-p3-…: epoch, and the partition of the machine that said it
 	Profile   string
 	Tag       string
 	Change    schemas.Change
@@ -110,7 +111,7 @@ func (t *Topic) Add(value []byte) (Seen, error) {
 	if r.ID == "" || r.ProfileID == "" || r.Version == 0 || r.Change == "" {
 		return Seen{}, fmt.Errorf("tag change: id %q: profile_id, version or change is missing", r.ID)
 	}
-	seen := Seen{Profile: r.ProfileID, Tag: r.Tag, Change: r.Change, Value: string(r.Value), Cause: r.Cause,
+	seen := Seen{ID: r.ID, Profile: r.ProfileID, Tag: r.Tag, Change: r.Change, Value: string(r.Value), Cause: r.Cause,
 		EventTime: r.EventTime, DecidedAt: r.DecidedAt}
 	n := t.profile(r.ProfileID)
 	p := &t.profiles[n]
