@@ -16,6 +16,11 @@ type Config struct {
 	Duration time.Duration // Rate × Duration records are planned
 	Start    time.Time     // when the first record is due
 	People   int           // 0: one per 12 records, at most Rate×1.5; memory is bounded by it
+
+	// Stall is the longest that any part of the pipeline may stand still without making the plan's outcome ambiguous; 0: a
+	// few seconds. Guests come so much later to a shared tablet, and nothing is sent twice before identities have been one
+	// for so long.
+	Stall time.Duration
 }
 
 // maxRecords keeps sequence numbers in nine digits.
@@ -31,6 +36,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("generator: duration %v; want at least 1s", c.Duration)
 	case records > maxRecords:
 		return fmt.Errorf("generator: %.0f records; want at most %d: lower rate or duration", records, maxRecords)
+	case c.Stall < 0:
+		return fmt.Errorf("generator: stall %v; want a positive time, or 0", c.Stall)
 	case c.People < 0:
 		return fmt.Errorf("generator: %d people; want a positive number, or 0 for the default", c.People)
 	case c.Start.IsZero():
@@ -52,6 +59,7 @@ type Generator struct {
 	run      ledger.Run
 	records  int32
 	duration int64
+	stall    int64 // ns
 	random   *rand.Rand
 
 	people   []person
@@ -81,6 +89,7 @@ func New(c Config) (*Generator, error) {
 		run:      ledger.Run{Number: number, Rate: c.Rate, Start: c.Start.UnixMilli()},
 		records:  int32(records),
 		duration: int64(c.Duration),
+		stall:    int64(c.Stall),
 		random:   rand.New(rand.NewPCG(c.Seed, 0x9e3779b97f4a7c15)),
 		people:   make([]person, people),
 	}, nil
@@ -169,7 +178,7 @@ func (g *Generator) retry() ledger.Event {
 // maybeRetry plans a duplicate of an event of somebody whose identities have settled: while two profiles
 // merge, the two copies could reach different ones.
 func (g *Generator) maybeRetry(at int64, ev *ledger.Event) {
-	if ev.Kind != ledger.Counted || at+2*retryAfter > g.duration || !g.people[ev.Person].settled(at) {
+	if ev.Kind != ledger.Counted || at+2*retryAfter > g.duration || !g.people[ev.Person].settled(at, g.stall) {
 		return
 	}
 	if g.random.IntN(oneRetriedIn) == 0 {

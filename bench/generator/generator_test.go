@@ -233,6 +233,7 @@ func TestValidate(t *testing.T) {
 		{"no time", func(c *Config) { c.Duration = 0 }, "duration"},
 		{"too much", func(c *Config) { c.Rate, c.Duration = 1_000_000, time.Hour }, "records"},
 		{"negative people", func(c *Config) { c.People = -1 }, "people"},
+		{"negative stall", func(c *Config) { c.Stall = -time.Second }, "stall"},
 		{"no start", func(c *Config) { c.Start = time.Time{} }, "start"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -106,6 +106,54 @@ func TestIdentityIsUnambiguous(t *testing.T) {
 	}
 }
 
+// TestIdentityUnderStalls lets partitions stand still for as long as the plan allows, one after the other: what an edge
+// needs of them waits, in order. The profiles must be the people of the ledger; without Stall they are not.
+func TestIdentityUnderStalls(t *testing.T) {
+	const partitions, stall = 4, 30 * time.Second
+	c := Config{Seed: 11, Rate: 500, Duration: 2 * time.Minute, Stall: stall}
+	g, records := planned(t, c)
+	l := ledger.New(g.Run())
+	for i := range records {
+		l.Record(records[i].Event, start.Add(records[i].At))
+	}
+	all, nodes := edges(g.Run(), records)
+	partition := func(id string) (sum int) {
+		for _, b := range []byte(id) {
+			sum = sum*31 + int(b)
+		}
+		return (sum%partitions + partitions) % partitions
+	}
+	for round := range uint64(20) {
+		random := rand.New(rand.NewPCG(c.Seed, round))
+		var from [partitions]int64 // ms: when each stands still, for stall
+		for q := range from {
+			from[q] = start.UnixMilli() + int64(q)*int64(stall/time.Millisecond) + random.Int64N(int64(stall/time.Millisecond))
+		}
+		wait := func(id string, at int64) int64 {
+			if begin := from[partition(id)]; at >= begin && at < begin+stall.Milliseconds() {
+				return begin + stall.Milliseconds()
+			}
+			return at
+		}
+		m := model{parent: map[string]string{}, strong: map[string]bool{}}
+		for id, weak := range nodes {
+			m.parent[id], m.strong[id] = id, !weak
+		}
+		delayed := append([]edge(nil), all...)
+		for i := range delayed {
+			e := &delayed[i]
+			e.at = wait(e.linked, wait(e.anchor, e.at))
+		}
+		sort.SliceStable(delayed, func(i, j int) bool { return delayed[i].at < delayed[j].at })
+		for _, e := range delayed {
+			m.apply(e)
+		}
+		if err := compare(l, &m, len(nodes)); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+	}
+}
+
 // compare checks that the people of the ledger are the model's profiles, no identifier left over.
 func compare(l *ledger.Ledger, m *model, nodes int) error {
 	profile := map[string]int32{} // root -> person

@@ -32,9 +32,9 @@ type person struct {
 	slots     ledger.Slots // of the latest event: what the person sends when browsing
 }
 
-// settled reports whether the person's identifiers are in one profile by now.
-func (p *person) settled(at int64) bool {
-	return p.phase > meeting && at-p.known > int64(quiet)
+// settled reports whether the person's identifiers are in one profile by now, though something stood still for a while.
+func (p *person) settled(at, stall int64) bool {
+	return p.phase > meeting && at-p.known > max(int64(quiet), stall)
 }
 
 // arrive makes somebody appear. Whoever has too little time left for the script before the end is known by
@@ -94,7 +94,7 @@ func (g *Generator) meet(n int32, p *person, at int64) ledger.Event {
 func (g *Generator) inviteGuests(owner int32, at int64) {
 	for k, archetype := range [...]uint8{tabletGuest, ownDeviceGuest} {
 		guest := owner + 1 + int32(k)
-		when := at + int64(handover) + g.random.Int64N(int64(unhurried))
+		when := at + max(int64(handover), g.stall) + g.random.Int64N(int64(unhurried))
 		if int(guest) < len(g.people) && g.enough(archetype, when) {
 			g.people[guest].archetype = archetype
 			g.due.push(due{when, guest})
