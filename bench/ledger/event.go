@@ -67,7 +67,7 @@ func CityName(c uint8) string { return cities[c] }
 type Event struct {
 	Amount   schemas.Decimal // order_paid: paid; product_viewed, cart_added: price
 	Time     int64           // ms: the event's `time`; of a duplicate the original's
-	Sent     int64           // ms: when it was handed to Kafka
+	Sent     int64           // ms: when Kafka had acknowledged it
 	Seq      int32           // place in the plan
 	Of       int32           // duplicates: Seq of the original; else Seq
 	Person   int32

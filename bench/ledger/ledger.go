@@ -36,7 +36,7 @@ type Person struct {
 // New makes an empty ledger.
 func New(run Run) *Ledger { return &Ledger{Run: run} }
 
-// Record notes that ev was handed to Kafka at sent. Call it once per record that Kafka acknowledged.
+// Record notes that Kafka has ev, acknowledged at sent. Call it once per record that Kafka acknowledged.
 func (l *Ledger) Record(ev Event, sent time.Time) {
 	ev.Sent = sent.UnixMilli()
 	l.mu.Lock()

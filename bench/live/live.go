@@ -24,6 +24,7 @@ type Sender struct {
 	Topic      string
 	Partitions int
 	Ledger     *ledger.Ledger
+	Handed     func(*generator.Record) // hears of each record before the producer does; nil: nobody listens
 	sent       atomic.Int64
 	behind     atomic.Int64 // ms that the newest record was sent late
 }
@@ -35,7 +36,8 @@ func (s *Sender) Sent() int64 { return s.sent.Load() }
 func (s *Sender) Behind() time.Duration { return time.Duration(s.behind.Load()) * time.Millisecond }
 
 // Run sends every record of the plan at its time, start being the plan's, and returns when all are
-// acknowledged. Records of one key keep their order.
+// acknowledged. Records of one key keep their order. The ledger hears of a record when Kafka has it: what waits for
+// a broker that is away is not there yet for anybody.
 func (s *Sender) Run(ctx context.Context, g *generator.Generator, start time.Time) error {
 	for {
 		r, _, ok := g.Next(nil)
@@ -50,12 +52,14 @@ func (s *Sender) Run(ctx context.Context, g *generator.Generator, start time.Tim
 			case <-time.After(wait):
 			}
 		}
-		now := time.Now()
-		s.behind.Store(now.Sub(due).Milliseconds())
+		s.behind.Store(time.Since(due).Milliseconds())
+		if s.Handed != nil {
+			s.Handed(&r)
+		}
 		ev := r.Event
 		partition := schemas.PartitionOf(string(r.Key), s.Partitions)
 		err := s.Producer.Send(ctx, s.Topic, partition, kafka.Record{Key: r.Key, Value: r.Value}, func() {
-			s.Ledger.Record(ev, now)
+			s.Ledger.Record(ev, time.Now())
 			s.sent.Add(1)
 		})
 		if err != nil {
@@ -72,6 +76,7 @@ type Watcher struct {
 	Partitions int
 	Run        ledger.Run
 	Latency    *latency.Recorder
+	Heard      func(at time.Time, s *check.Seen) // hears of each change that is kept, one after the other; nil: nobody listens
 	mu         sync.Mutex
 	seen       *check.Topic
 	moves      map[string]*Moves
@@ -134,6 +139,9 @@ func (w *Watcher) change(value []byte, now time.Time) error {
 	}
 	w.newest = now
 	w.count(&s)
+	if w.Heard != nil {
+		w.Heard(now, &s)
+	}
 	switch s.Cause.Kind {
 	case schemas.CauseEvent, schemas.CauseMerge:
 		seq, ok := w.Run.Seq(s.Cause.EventID)
