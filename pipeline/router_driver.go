@@ -8,12 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"portrait/pipeline/histogram"
 	"portrait/pipeline/kafka"
 	"portrait/pipeline/normalize"
 	"portrait/pipeline/router"
 	"portrait/schemas"
-	"portrait/schemas/wire"
 )
 
 // errClock is why a router process has stopped ticking.
@@ -87,8 +85,9 @@ func (r *routers) tickOnce(ctx context.Context) error {
 	due := r.ticker.Due(r.mono(), suspect)
 	r.mu.Unlock()
 	for i := range due {
-		if err := r.node.produceInbox(ctx, &due[i], nil); err != nil {
-			return err
+		o := InboxOutput(r.node.topics, &due[i])
+		if err := r.node.producer.Send(ctx, o.Topic, o.Partition, o.Record, nil); err != nil {
+			return fmt.Errorf("inbox %d: tick: %w", o.Partition, err)
 		}
 	}
 	return nil
@@ -127,9 +126,8 @@ func (r *routers) partition(ctx context.Context, p int) error {
 	if err != nil {
 		return err
 	}
-	step := router.New(r.node.dep, norm, r.node.topics.Events, int32(p))
+	step := NewRouting(r.node.dep, norm, r.node.topics, p, func(offset int64) { r.node.routerGroup.Commit(p, offset) })
 	f := kafka.NewFetcher(r.node.client, r.node.topics.Events, p, at)
-	commits := &commitQueue{commit: func(offset int64) { r.node.routerGroup.Commit(p, offset) }, acked: &r.node.stages.route}
 	status := RouterStatus{Partition: p, Position: at, Counts: router.Counts{Rejected: map[schemas.Reason]int{}}}
 	for {
 		before := time.Now().UnixMilli()
@@ -145,7 +143,7 @@ func (r *routers) partition(ctx context.Context, p int) error {
 			continue
 		}
 		start := time.Now()
-		if err := r.handle(ctx, step, p, b, commits, &status); err != nil {
+		if err := r.handle(ctx, step, p, b, &status); err != nil {
 			return err
 		}
 		if b.Next >= b.High {
@@ -161,48 +159,22 @@ func (r *routers) partition(ctx context.Context, p int) error {
 }
 
 // handle routes one fetch and queues what comes of it.
-func (r *routers) handle(ctx context.Context, step *router.Router, p int, b kafka.Batch, commits *commitQueue, status *RouterStatus) error {
+func (r *routers) handle(ctx context.Context, step *Routing, p int, b kafka.Batch, status *RouterStatus) error {
 	if len(b.Records) == 0 {
 		return nil
 	}
-	fetch := router.Fetch{Now: time.Now().UnixMilli(), Records: make([]router.Record, len(b.Records))}
-	for i := range b.Records {
-		fetch.Records[i] = router.Record{Offset: b.Records[i].Offset, Time: b.Records[i].Time, Value: b.Records[i].Value}
-	}
-	out := step.Route(fetch)
+	start := time.Now()
+	out := step.Step(start.UnixMilli(), b.Records, func() { r.node.stages.route.Observe(time.Since(start)) })
 	addCounts(&status.Counts, &out.Counts)
-	ack := commits.open(out.Next, len(out.Inbox)+len(out.Rejected))
-	for i := range out.Inbox {
-		if err := r.node.produceInbox(ctx, &out.Inbox[i], ack); err != nil {
-			return err
-		}
-		r.mu.Lock()
-		r.ticker.Sent(out.Inbox[i].Partition, int32(p), out.Inbox[i].Stamp(), r.mono())
-		r.mu.Unlock()
-	}
-	for i := range out.Rejected {
-		d := &out.Rejected[i]
-		rec := kafka.Record{Key: d.Key(), Value: d.Value}
-		for _, h := range d.Headers(r.node.topics.Events) {
-			rec.Headers = append(rec.Headers, kafka.Header{Key: h.Key, Value: h.Value})
-		}
-		if err := r.node.producer.Send(ctx, r.node.topics.Rejected, p, rec, ack); err != nil {
-			return fmt.Errorf("events %d: dead letter: %w", p, err)
+	for i := range out.Outputs {
+		o := &out.Outputs[i]
+		if err := r.node.producer.Send(ctx, o.Topic, o.Partition, o.Record, out.Ack); err != nil {
+			return fmt.Errorf("events %d: produce: %w", p, err)
 		}
 	}
 	r.mu.Lock()
-	r.ticker.Read(int32(p), out.Stamp)
+	out.Tell(r.ticker, r.mono())
 	r.mu.Unlock()
-	return nil
-}
-
-// produceInbox queues a record for an inbox partition.
-func (n *Node) produceInbox(ctx context.Context, in *router.Inbox, ack func()) error {
-	e := wire.Encoder{B: make([]byte, 0, 1024)}
-	in.Record.Encode(&e)
-	if err := n.producer.Send(ctx, n.topics.Inbox, in.Partition, kafka.Record{Value: e.B}, ack); err != nil {
-		return fmt.Errorf("inbox %d: produce: %w", in.Partition, err)
-	}
 	return nil
 }
 
@@ -221,48 +193,5 @@ func addCounts(sum, c *router.Counts) {
 			next[k] += v
 		}
 		sum.Rejected = next
-	}
-}
-
-// commitQueue commits the offset behind a fetch when it and all fetches before it are acknowledged:
-// committing out of order would acknowledge gaps.
-type commitQueue struct {
-	mu      sync.Mutex
-	waiting []*openFetch // oldest first
-	commit  func(offset int64)
-	acked   *histogram.Recorder // from opening a fetch until all it caused is acknowledged
-}
-
-type openFetch struct {
-	next int64
-	owed int
-	at   time.Time
-}
-
-// open notes a fetch that caused so many records, and returns the function to call for each ack.
-func (q *commitQueue) open(next int64, owed int) func() {
-	f := &openFetch{next: next, owed: owed, at: time.Now()}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.waiting = append(q.waiting, f)
-	q.settle()
-	return func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		if f.owed--; f.owed == 0 {
-			q.acked.Observe(time.Since(f.at))
-		}
-		q.settle()
-	}
-}
-
-func (q *commitQueue) settle() {
-	next := int64(-1)
-	for len(q.waiting) > 0 && q.waiting[0].owed == 0 {
-		next = q.waiting[0].next
-		q.waiting = q.waiting[1:]
-	}
-	if next >= 0 {
-		q.commit(next)
 	}
 }

@@ -1,0 +1,123 @@
+package pipeline
+
+import (
+	"sync"
+
+	"portrait/pipeline/kafka"
+	"portrait/pipeline/normalize"
+	"portrait/pipeline/router"
+	"portrait/schemas"
+	"portrait/schemas/wire"
+)
+
+// Routing is the step of one events partition: raw records in, outputs out, and offsets when they may
+// be committed. It has no goroutine, clock or I/O; a driver runs it, and so does the simulator.
+//
+// It keeps nothing that a successor needs: that one begins at the committed offset, which never runs
+// ahead of acknowledgements, and what is sent twice has the same numbers.
+type Routing struct {
+	step      *router.Router
+	topics    Topics
+	partition int
+	commits   commitQueue
+}
+
+// NewRouting returns the step of one events partition. It calls commit with offsets that ascend, from
+// whichever goroutine calls an Ack.
+func NewRouting(dep *schemas.Deployment, norm *normalize.Normalizer, topics Topics, partition int, commit func(offset int64)) *Routing {
+	return &Routing{step: router.New(dep, norm, topics.Events, int32(partition)), topics: topics, partition: partition,
+		commits: commitQueue{commit: commit}}
+}
+
+// Routed is what one fetch wants done: produce Outputs in order, call Ack once for each that is
+// acknowledged, and Tell the ticker when all are queued.
+type Routed struct {
+	Outputs []Output
+	Ack     func() // from any goroutine
+	Counts  router.Counts
+
+	partition int
+	inbox     []router.Inbox
+	stamp     int64
+}
+
+// Step routes the records of one fetch, in order of offset; now is the wall in ms, read behind the
+// fetch. done is called when all that the fetch caused is acknowledged.
+func (r *Routing) Step(now int64, records []kafka.Record, done func()) Routed {
+	fetch := router.Fetch{Now: now, Records: make([]router.Record, len(records))}
+	for i := range records {
+		fetch.Records[i] = router.Record{Offset: records[i].Offset, Time: records[i].Time, Value: records[i].Value}
+	}
+	out := r.step.Route(fetch)
+	routed := Routed{Counts: out.Counts, partition: r.partition, inbox: out.Inbox, stamp: out.Stamp,
+		Outputs: make([]Output, 0, len(out.Inbox)+len(out.Rejected))}
+	for i := range out.Inbox {
+		routed.Outputs = append(routed.Outputs, InboxOutput(r.topics, &out.Inbox[i]))
+	}
+	for i := range out.Rejected {
+		d := &out.Rejected[i]
+		rec := kafka.Record{Key: d.Key(), Value: d.Value}
+		for _, h := range d.Headers(r.topics.Events) {
+			rec.Headers = append(rec.Headers, kafka.Header{Key: h.Key, Value: h.Value})
+		}
+		routed.Outputs = append(routed.Outputs, Output{Topic: r.topics.Rejected, Partition: r.partition, Record: rec})
+	}
+	routed.Ack = r.commits.open(out.Next, len(routed.Outputs), done)
+	return routed
+}
+
+// Tell says to the ticker what was queued, and that a tick may speak of it. now is the monotonic clock, ms.
+func (r *Routed) Tell(t *router.Ticker, now int64) {
+	for i := range r.inbox {
+		t.Sent(r.inbox[i].Partition, int32(r.partition), r.inbox[i].Stamp(), now)
+	}
+	t.Read(int32(r.partition), r.stamp)
+}
+
+// InboxOutput is the output of one record of a router or of its ticker.
+func InboxOutput(topics Topics, in *router.Inbox) Output {
+	e := wire.Encoder{B: make([]byte, 0, 1024)}
+	in.Record.Encode(&e)
+	return Output{Topic: topics.Inbox, Partition: in.Partition, Record: kafka.Record{Value: e.B}}
+}
+
+// commitQueue commits the offset behind a fetch when it and all fetches before it are acknowledged:
+// committing out of order would acknowledge gaps.
+type commitQueue struct {
+	mu      sync.Mutex
+	waiting []*openFetch // oldest first
+	commit  func(offset int64)
+}
+
+type openFetch struct {
+	next int64
+	owed int
+}
+
+// open notes a fetch that caused so many outputs, and returns the function to call for each ack.
+func (q *commitQueue) open(next int64, owed int, done func()) func() {
+	f := &openFetch{next: next, owed: owed}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, f)
+	q.settle()
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if f.owed--; f.owed == 0 {
+			done()
+		}
+		q.settle()
+	}
+}
+
+func (q *commitQueue) settle() {
+	next := int64(-1)
+	for len(q.waiting) > 0 && q.waiting[0].owed == 0 {
+		next = q.waiting[0].next
+		q.waiting = q.waiting[1:]
+	}
+	if next >= 0 {
+		q.commit(next)
+	}
+}

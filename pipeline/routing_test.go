@@ -1,0 +1,81 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"portrait/pipeline/kafka"
+	"portrait/pipeline/normalize"
+	"portrait/pipeline/router"
+	"portrait/schemas"
+)
+
+func testRouting(t *testing.T, commit func(int64)) (*Routing, *schemas.Deployment) {
+	t.Helper()
+	keys, err := normalize.NewKeys(make([]byte, normalize.KeyBytes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dep := schemas.DefaultDeployment()
+	dep.ID, dep.KeyID, dep.KeyCheck = "test", keys.ID(), keys.KeyCheck()
+	norm, err := normalize.New(&dep, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return NewRouting(&dep, norm, TopicNames("p"), 1, commit), &dep
+}
+
+func rawEvent(offset int64, device string) kafka.Record {
+	return kafka.Record{Offset: offset, Time: 1_000 + offset,
+		Value: fmt.Appendf(nil, `{"event":"view","identifiers":{"device_id":%q}}`, device)}
+}
+
+// TestCommitsFollowAcks acknowledges fetches in the wrong order: an offset is committed when everything
+// before it is acknowledged, never earlier.
+func TestCommitsFollowAcks(t *testing.T) {
+	var commits []int64
+	done := 0
+	r, _ := testRouting(t, func(offset int64) { commits = append(commits, offset) })
+	first := r.Step(9_000, []kafka.Record{rawEvent(5, "d5a"), rawEvent(6, "d6a")}, func() { done++ })
+	second := r.Step(9_000, []kafka.Record{{Offset: 7, Time: 1_007, Value: []byte("no JSON")}}, func() { done++ })
+	if n := len(second.Outputs); n != 2 {
+		t.Fatalf("a bad record causes %d outputs, want its item and its dead letter", n)
+	}
+	for range second.Outputs {
+		second.Ack()
+	}
+	if len(commits) > 0 || done != 1 {
+		t.Fatalf("commits %v with the first fetch open, %d fetches done", commits, done)
+	}
+	for k := range first.Outputs {
+		if len(commits) > 0 {
+			t.Fatalf("commits %v with %d acks missing", commits, len(first.Outputs)-k)
+		}
+		first.Ack()
+	}
+	if !slices.Equal(commits, []int64{8}) || done != 2 {
+		t.Errorf("commits %v, %d fetches done; want 8, 2", commits, done)
+	}
+}
+
+// TestTickerHears sees that a tick says what a fetch promised, and only where no item did.
+func TestTickerHears(t *testing.T) {
+	r, dep := testRouting(t, func(int64) {})
+	ticker := router.NewTicker(dep)
+	ticker.Assign(1)
+	routed := r.Step(9_000, []kafka.Record{rawEvent(1, "d1a")}, func() {})
+	if due := ticker.Due(10_000, false); len(due) > 0 {
+		t.Fatalf("%d ticks before anything was told", len(due))
+	}
+	routed.Tell(ticker, 10_000)
+	due := ticker.Due(10_000, false)
+	if len(due) != dep.InboxPartitions-1 {
+		t.Fatalf("%d ticks, want one for each inbox without items", len(due))
+	}
+	for _, d := range due {
+		if d.Partition == routed.Outputs[0].Partition || d.Stamp() != 0 || d.Record.Ticks[0].Stamp != 1_001 {
+			t.Errorf("inbox %d is told %+v", d.Partition, d.Record.Ticks)
+		}
+	}
+}
