@@ -117,7 +117,8 @@ func (d *machineDriver) open() error {
 	if err != nil {
 		return fmt.Errorf("inbox %d: %w", d.partition, err)
 	}
-	config := machine.Config{Deployment: d.node.dep, Partition: d.partition, ProfileKey: d.node.profileKey, CacheNodes: d.node.config.CacheNodes}
+	config := machine.Config{Deployment: d.node.dep, Partition: d.partition, ProfileKey: d.node.profileKey, CacheNodes: d.node.config.CacheNodes,
+		Compile: d.node.catalogs.compile}
 	m, err := machine.Open(config, db, position, meta)
 	if err != nil {
 		return err

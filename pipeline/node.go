@@ -54,6 +54,7 @@ type Node struct {
 	asks        []chan ask
 	troubles    atomic.Int64
 	stages      stages
+	catalogs    compiled
 }
 
 // OpenNode connects, founds or verifies the deployment, and brings the catalogue to the machines'

@@ -30,12 +30,17 @@ type catalog struct {
 	unsaved   []profile.Change // its text, until the next cut
 }
 
-func compile(yaml []byte, version int64, dep *schemas.Deployment) (*catalog, error) {
+// CompileCatalog compiles a catalogue's text. The result is immutable, and may be shared by machines.
+func CompileCatalog(yaml []byte, version int64, dep *schemas.Deployment) (*tag.Catalog, error) {
 	parsed, err := schemas.ParseCatalog(yaml)
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := tag.Compile(parsed, version, dep)
+	return tag.Compile(parsed, version, dep)
+}
+
+func (m *Machine) compile(yaml []byte, version int64) (*catalog, error) {
+	compiled, err := m.compiler(yaml, version, m.dep)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +76,7 @@ func (m *Machine) restoreCatalog() error {
 	if err != nil {
 		return fmt.Errorf("machine: catalogue %d: %w", m.meta.catalog, err)
 	}
-	c, err := compile(text, m.meta.catalog, m.dep)
+	c, err := m.compile(text, m.meta.catalog)
 	if err != nil {
 		return fmt.Errorf("machine: catalogue %d of the checkpoint: %w", m.meta.catalog, err)
 	}
@@ -136,7 +141,7 @@ func (m *Machine) activate(version int64) error {
 	if text == nil {
 		return fmt.Errorf("catalogue %d is activated, but its parts are not all here: %w", version, ErrUnreadable)
 	}
-	c, err := compile(text, version, m.dep)
+	c, err := m.compile(text, version)
 	if err != nil {
 		return fmt.Errorf("catalogue %d was activated and does not compile: %w: %w", version, err, ErrUnreadable)
 	}

@@ -38,27 +38,31 @@ type Config struct {
 	Partition  int
 	ProfileKey []byte // keys the hash that makes profile ids; derived from the deployment's key
 	CacheNodes int    // nodes held in memory beyond those not yet committed; 0: 200,000 (about 200 MB)
+	// Compile is CompileCatalog or one that remembers what it returned: the same for the same arguments.
+	// Compiling takes milliseconds of the machine's thread. nil: CompileCatalog.
+	Compile func(yaml []byte, version int64, dep *schemas.Deployment) (*tag.Catalog, error)
 }
 
 // Machine is one inbox partition. It is owned by one goroutine.
 type Machine struct {
-	dep     *schemas.Deployment
-	hash    uint64
-	self    int32
-	idMAC   hash.Hash
-	weak    map[string]bool
-	view    View
-	ids     identity.Protocol
-	host    host
-	cat     *catalog
-	meta    meta
-	cache   cache
-	timers  timers
-	out     *Effects
-	offset  int64 // of the record being applied
-	ordinal int   // outputs numbered in it so far
-	settled int   // timers fired in it ahead of the wave, by settle
-	left    int   // items of it not yet applied, the current one included
+	dep      *schemas.Deployment
+	hash     uint64
+	self     int32
+	idMAC    hash.Hash
+	weak     map[string]bool
+	view     View
+	compiler func(yaml []byte, version int64, dep *schemas.Deployment) (*tag.Catalog, error)
+	ids      identity.Protocol
+	host     host
+	cat      *catalog
+	meta     meta
+	cache    cache
+	timers   timers
+	out      *Effects
+	offset   int64 // of the record being applied
+	ordinal  int   // outputs numbered in it so far
+	settled  int   // timers fired in it ahead of the wave, by settle
+	left     int   // items of it not yet applied, the current one included
 
 	touched  []int  // scratch: tags to evaluate
 	inputs   inputs // scratch: what a rule reads
@@ -72,7 +76,10 @@ func Open(c Config, view View, position int64, metaBytes []byte) (*Machine, erro
 		return nil, err
 	}
 	m := &Machine{dep: c.Deployment, hash: c.Deployment.Hash(), self: int32(c.Partition), view: view,
-		idMAC: hmac.New(sha256.New, c.ProfileKey), weak: map[string]bool{}}
+		idMAC: hmac.New(sha256.New, c.ProfileKey), weak: map[string]bool{}, compiler: c.Compile}
+	if m.compiler == nil {
+		m.compiler = CompileCatalog
+	}
 	for _, t := range m.dep.Identifiers {
 		m.weak[t.Name] = t.Weak
 	}
@@ -82,7 +89,7 @@ func Open(c Config, view View, position int64, metaBytes []byte) (*Machine, erro
 	m.cache.init(c.CacheNodes)
 	m.host = host{m: m}
 	m.ids = identity.Protocol{Host: &m.host, Bounds: identity.Bounds{Queue: m.dep.QueueLimit, Links: m.dep.LinksRemembered}}
-	none, err := compile([]byte("name: none\n"), 0, m.dep)
+	none, err := m.compile([]byte("name: none\n"), 0)
 	if err != nil {
 		return nil, fmt.Errorf("machine: empty catalogue: %w", err)
 	}
