@@ -13,22 +13,26 @@ import (
 // server is what the sink does to ClickHouse. Every call has a deadline of its own.
 type server struct {
 	conn    driver.Conn
-	tables  [tableCount]table
 	epoch   uint32
 	timeout time.Duration
 }
 
-// insert stores rows under a token: repeated, it changes neither the table nor what views made of it.
-func (s *server) insert(ctx context.Context, statement, token string, columns []any) (err error) {
+// insert stores rows under their token.
+func (s *server) insert(ctx context.Context, i Insert) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("insert into %s: %w", i.Table, err)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	ctx = ch.Context(ctx, ch.WithSettings(ch.Settings{
 		"insert_deduplicate":                                 1,
-		"insert_deduplication_token":                         token,
+		"insert_deduplication_token":                         i.Token,
 		"deduplicate_blocks_in_dependent_materialized_views": 1,
 		"async_insert":                                       0,
 	}))
-	batch, err := s.conn.PrepareBatch(ctx, statement)
+	batch, err := s.conn.PrepareBatch(ctx, i.Statement())
 	if err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
@@ -37,50 +41,13 @@ func (s *server) insert(ctx context.Context, statement, token string, columns []
 			err = errors.Join(err, batch.Abort())
 		}
 	}()
-	for i, values := range columns {
-		if err := batch.Column(i).Append(values); err != nil {
-			return fmt.Errorf("column %d: %w", i, err)
+	for k, values := range i.Values {
+		if err := batch.Column(k).Append(values); err != nil {
+			return fmt.Errorf("column %s: %w", i.Columns[k], err)
 		}
 	}
 	if err := batch.Send(); err != nil {
 		return fmt.Errorf("send: %w", err)
-	}
-	return nil
-}
-
-// insertTable stores a block's rows of one table.
-func (s *server) insertTable(ctx context.Context, b *Block, table int) error {
-	t, rows := &s.tables[table], b.tables[table]
-	columns := make([]any, len(t.columns))
-	for i, c := range t.columns {
-		columns[i] = c.values(rows)
-	}
-	if err := s.insert(ctx, t.insert(), b.Token, columns); err != nil {
-		return fmt.Errorf("insert %d rows into %s: %w", len(rows), t.name, err)
-	}
-	return nil
-}
-
-const insertPosition = `INSERT INTO sink_positions (epoch, facts_partition, next_offset, rule_rows, rule_bytes, log_time,
-	sources, marks, decided_at, partitions, items, last_offsets)`
-
-// insertPosition stores how far a facts partition has come.
-func (s *server) insertPosition(ctx context.Context, partition int32, token string, p Position) error {
-	sources, marks, decided := make([]int32, len(p.Sources)), make([]uint64, len(p.Sources)), make([]time.Time, len(p.Sources))
-	for i, m := range p.Sources {
-		sources[i], marks[i], decided[i] = m.Source, m.Mark, time.UnixMilli(m.Decided)
-	}
-	partitions, items, last := make([]int32, len(p.Items)), make([]uint64, len(p.Items)), make([]int64, len(p.Items))
-	for i, c := range p.Items {
-		partitions[i], items[i], last[i] = c.Partition, c.Items, c.LastOffset
-	}
-	err := s.insert(ctx, insertPosition, token, []any{
-		[]uint32{s.epoch}, []int32{partition}, []int64{p.Next}, []uint32{uint32(p.Rule.Rows)}, []uint64{uint64(p.Rule.Bytes)},
-		[]int64{p.LogTime}, [][]int32{sources}, [][]uint64{marks}, [][]time.Time{decided},
-		[][]int32{partitions}, [][]uint64{items}, [][]int64{last},
-	})
-	if err != nil {
-		return fmt.Errorf("insert into sink_positions: %w", err)
 	}
 	return nil
 }

@@ -178,7 +178,7 @@ func (w *writer) facts(t *testing.T) (counts [tableCount]int) {
 func checkStored(t *testing.T, conn driver.Conn, epoch int, w *writer) {
 	t.Helper()
 	var got, want []string
-	for i, table := range sinkTables() {
+	for i, table := range sinkTables {
 		name := table.name
 		if i == tableProfiles {
 			name += " FINAL" // older documents go at any time
@@ -189,7 +189,7 @@ func checkStored(t *testing.T, conn driver.Conn, epoch int, w *writer) {
 		if i == tableProfiles {
 			n = w.profiles(t)
 		}
-		want = append(want, fmt.Sprintf("%s %d %d", sinkTables()[i].name, n, n))
+		want = append(want, fmt.Sprintf("%s %d %d", sinkTables[i].name, n, n))
 	}
 	if g, x := strings.Join(got, "\n"), strings.Join(want, "\n"); g != x {
 		t.Errorf("epoch %d holds (rows, distinct rows)\n%s\nwant\n%s", epoch, g, x)

@@ -82,7 +82,7 @@ func New(conn driver.Conn, c Config) (*Sink, error) {
 	if c.Trouble == nil {
 		c.Trouble = func(error) {}
 	}
-	return &Sink{c, &server{conn, sinkTables(), uint32(c.Deployment.Epoch), c.Timeout}}, nil
+	return &Sink{c, &server{conn, uint32(c.Deployment.Epoch), c.Timeout}}, nil
 }
 
 // Position returns how far a facts partition is stored; the zero Position with Next 0 if not begun.
@@ -130,8 +130,7 @@ func (d *drive) resume(ctx context.Context) (p Position, err error) {
 		if p, found, err = d.server.position(ctx, d.partition); err != nil || found {
 			return err
 		}
-		token := fmt.Sprintf("facts/%d/start/%d", d.config.Deployment.Epoch, d.partition)
-		if err := d.server.insertPosition(ctx, d.partition, token, Position{Rule: d.config.Rule}); err != nil {
+		if err := d.server.insert(ctx, FirstInsert(d.config.Deployment.Epoch, d.partition, d.config.Rule)); err != nil {
 			return err
 		}
 		p, found, err = d.server.position(ctx, d.partition) // another sink may have been first, by its rule
@@ -184,38 +183,21 @@ func (d *drive) store(ctx context.Context, b *Block) (ahead bool, err error) {
 }
 
 func (d *drive) storeOnce(ctx context.Context, b *Block) (ahead bool, err error) {
-	for table := range b.tables {
-		if len(b.tables[table]) == 0 {
-			continue
-		}
-		if ahead, err := d.look(ctx, b); err != nil || ahead {
-			return ahead, err
-		}
-		if err := d.server.insertTable(ctx, b, table); err != nil {
+	for storing := b.Storing(d.config.Deployment.Epoch); ; {
+		at, _, err := d.server.position(ctx, d.partition)
+		if err != nil {
 			return false, fmt.Errorf("block %s: %w", b.Token, err)
 		}
+		if ahead, err := storing.Look(at); err != nil || ahead {
+			return ahead, err
+		}
+		if err := d.server.insert(ctx, storing.Insert()); err != nil {
+			return false, fmt.Errorf("block %s: %w", b.Token, err)
+		}
+		if storing.Inserted() {
+			return false, nil
+		}
 	}
-	if ahead, err := d.look(ctx, b); err != nil || ahead {
-		return ahead, err
-	}
-	if err := d.server.insertPosition(ctx, b.Partition, b.Token, b.After); err != nil {
-		return false, fmt.Errorf("block %s: %w", b.Token, err)
-	}
-	return false, nil
-}
-
-// look asks before each insert whether the block is still the next one: a sink that slept for hours
-// must not repeat a block whose token is forgotten.
-func (d *drive) look(ctx context.Context, b *Block) (ahead bool, err error) {
-	p, _, err := d.server.position(ctx, d.partition)
-	if err != nil {
-		return false, fmt.Errorf("block %s: %w", b.Token, err)
-	}
-	if p.Next < b.start {
-		return false, fmt.Errorf("block %s begins at offset %d but only %d is stored: %w; ClickHouse was restored or emptied: start the sink again to go on from there",
-			b.Token, b.start, p.Next, ErrWentBack)
-	}
-	return p.Next > b.start, nil
 }
 
 // insist repeats f until it works, ctx ends, or the error is one that time does not cure.

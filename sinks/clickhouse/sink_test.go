@@ -136,16 +136,10 @@ func TestRepeatedBlocksStaySingle(t *testing.T) {
 		}
 		for _, b := range blocks {
 			for range 3 { // without the look at sink_positions: only the token protects
-				for table := range b.tables {
-					if len(b.tables[table]) == 0 {
-						continue
-					}
-					if err := s.server.insertTable(t.Context(), b, table); err != nil {
+				for storing, done := b.Storing(1), false; !done; done = storing.Inserted() {
+					if err := s.server.insert(t.Context(), storing.Insert()); err != nil {
 						t.Fatal(err)
 					}
-				}
-				if err := s.server.insertPosition(t.Context(), 0, b.Token, b.After); err != nil {
-					t.Fatal(err)
 				}
 			}
 		}

@@ -162,7 +162,7 @@ func blocksOf(t *testing.T, s *Steps, records []Record) (texts []string, after [
 		}
 		for _, b := range blocks {
 			text := fmt.Sprintf("%s %d %+v\n", b.Token, b.Rows, b.After)
-			for i, table := range sinkTables() {
+			for i, table := range sinkTables {
 				for _, c := range table.columns {
 					text += fmt.Sprintf("%s.%s %v\n", table.name, c.name, printable(c.values(b.tables[i])))
 				}

@@ -2,7 +2,6 @@ package clickhouse
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
@@ -29,19 +28,10 @@ type column struct {
 	values func(rows []row) any
 }
 
-// table is a table with its columns; the statement names them, so their order in the DDL is free.
+// table is a table with its columns; statements name them, so their order in the DDL is free.
 type table struct {
 	name    string
 	columns []column
-}
-
-// insert returns the statement that clickhouse-go prepares.
-func (t *table) insert() string {
-	names := make([]string, len(t.columns))
-	for i, c := range t.columns {
-		names[i] = c.name
-	}
-	return "INSERT INTO " + t.name + " (" + strings.Join(names, ", ") + ")"
 }
 
 // of makes a column from the value of one row.
@@ -126,17 +116,15 @@ func common(columns ...column) []column {
 
 func profileID(r *row) uuid.UUID { return r.fact.Profile }
 
-// sinkTables returns the tables, indexed by the constants above.
-func sinkTables() [tableCount]table {
-	return [tableCount]table{
-		tableEvents:     {"events", eventColumns()},
-		tableDuplicates: {"duplicates", duplicateColumns()},
-		tableRejections: {"rejections", rejectionColumns()},
-		tableTagChanges: {"tag_changes", tagColumns()},
-		tableProfiles:   {"profiles", profileColumns()},
-		tableMerges:     {"identity_merges", mergeColumns()},
-		tableEdges:      {"identity_edges", edgeColumns()},
-	}
+// sinkTables are the tables, indexed by the constants above.
+var sinkTables = [tableCount]table{
+	tableEvents:     {"events", eventColumns()},
+	tableDuplicates: {"duplicates", duplicateColumns()},
+	tableRejections: {"rejections", rejectionColumns()},
+	tableTagChanges: {"tag_changes", tagColumns()},
+	tableProfiles:   {"profiles", profileColumns()},
+	tableMerges:     {"identity_merges", mergeColumns()},
+	tableEdges:      {"identity_edges", edgeColumns()},
 }
 
 // seenColumns are those of events and of their repeats.
