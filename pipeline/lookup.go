@@ -16,11 +16,31 @@ var (
 	ErrNotHere  = errors.New("the partition is not owned by this node")
 )
 
+// ElsewhereError says that the rest of a lookup is somebody else's. It wraps ErrNotHere.
+type ElsewhereError struct {
+	Partition  int
+	Identifier string // to ask for there, as stored
+	Owner      string // host:port of the node that owns the partition; empty: nobody, or it is not known just now
+}
+
+// Error implements error. It does not tell the identifier.
+func (e *ElsewhereError) Error() string {
+	owner := e.Owner
+	if owner == "" {
+		owner = "nobody known"
+	}
+	return fmt.Sprintf("inbox %d: %v; its owner is %s", e.Partition, ErrNotHere, owner)
+}
+
+// Unwrap returns ErrNotHere.
+func (e *ElsewhereError) Unwrap() error { return ErrNotHere }
+
 // maxHops bounds how many parents a lookup follows: pointers have no cycles, but they move meanwhile.
 const maxHops = 32
 
 // Lookup returns the profile that an identifier leads to, as it is in memory right now. The identifier
-// may be given in clear ("phone:139 0000 1234") or as stored.
+// may be given in clear ("phone:139 0000 1234") or as stored. What another node has to answer is an
+// *ElsewhereError that names it.
 func (n *Node) Lookup(ctx context.Context, identifier string) (*schemas.ProfileDoc, error) {
 	norm, err := normalize.New(n.dep, n.keys)
 	if err != nil {
@@ -49,7 +69,7 @@ func (n *Node) Lookup(ctx context.Context, identifier string) (*schemas.ProfileD
 func (n *Node) ask(ctx context.Context, id string) (*schemas.ProfileDoc, string, error) {
 	q := schemas.PartitionOf(id, n.dep.InboxPartitions)
 	if n.drivers[q].Load() == nil {
-		return nil, "", fmt.Errorf("inbox %d: %w", q, ErrNotHere)
+		return nil, "", &ElsewhereError{Partition: q, Identifier: id, Owner: n.owner(ctx, q)}
 	}
 	reply := make(chan answer, 1)
 	select {
@@ -68,18 +88,24 @@ func (n *Node) ask(ctx context.Context, id string) (*schemas.ProfileDoc, string,
 // Status is what a node tells metrics, readiness and the terminal view.
 type Status struct {
 	Machines []MachineStatus // of the partitions it owns
+	Assigned int             // partitions that the group gave it last; -1: it has not joined yet
 	Routers  []RouterStatus
 	Producer kafka.Stats
 	Stages   Stages
 	Troubles int64
+	Fenced   string // why this node must believe that its partitions are others'; empty: it need not
 	Clock    string // why this process does not tick; empty: it does
 }
 
 // Status returns a snapshot.
 func (n *Node) Status() Status {
-	s := Status{Producer: n.producer.Stats(), Stages: n.stages.snapshot(), Troubles: n.troubles.Load()}
+	s := Status{Producer: n.producer.Stats(), Stages: n.stages.snapshot(), Troubles: n.troubles.Load(),
+		Assigned: int(n.assigned.Load())}
 	if n.routers.suspect.Load() {
 		s.Clock = errClock.Error()
+	}
+	if s.Assigned >= 0 && n.fenced() {
+		s.Fenced = fencedText
 	}
 	for q := range n.drivers {
 		if d := n.drivers[q].Load(); d != nil {

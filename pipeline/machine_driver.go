@@ -161,6 +161,9 @@ func (d *machineDriver) loop(ctx context.Context, batches <-chan kafka.Batch, fe
 		if d.step.Machine().Uncut() > maxUncut || d.step.Owed() > maxOwed {
 			in = nil // let checkpoints and acknowledgements catch up
 		}
+		if d.node.fenced() {
+			in = nil // somebody else may have the partition: say nothing more
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -52,6 +52,9 @@ type Node struct {
 	routers     *routers
 	drivers     []atomic.Pointer[machineDriver] // by inbox partition; nil: not ours
 	asks        []chan ask
+	address     string // where this node serves lookups
+	owners      owners
+	assigned    atomic.Int64 // inbox partitions that the group gave us last; -1: none yet
 	troubles    atomic.Int64
 	stages      stages
 	catalogs    compiled
@@ -94,15 +97,20 @@ func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 	}
 	n.drivers = make([]atomic.Pointer[machineDriver], n.dep.InboxPartitions)
 	n.routers = newRouters(n)
+	n.assigned.Store(-1)
 	onError := func(err error) { n.trouble("consumer group", err) }
 	if n.routerGroup, err = kafka.NewGroup(client, kafka.GroupConfig{ID: routerGroup(c.Prefix), Topic: n.topics.Events,
 		MemberFile: filepath.Join(c.DataDir, "router.member"), OnError: onError}); err != nil {
 		return nil, err
 	}
 	n.machines, err = kafka.NewGroup(client, kafka.GroupConfig{ID: machineGroup(c.Prefix), Topic: n.topics.Inbox,
-		MemberFile: filepath.Join(c.DataDir, "machine.member"), OnError: onError})
+		MemberFile: filepath.Join(c.DataDir, "machine.member"), OnError: onError, Balancer: balancer{n.claim}})
 	return n, err
 }
+
+// Advertise says where this node's lookups are served (host:port, as other machines reach it), for nodes that
+// do not own what they are asked for. Call it before Run.
+func (n *Node) Advertise(address string) { n.address = address }
 
 // join founds the deployment or verifies that we belong to it, and publishes the catalogue.
 func (n *Node) join(ctx context.Context) error {
@@ -198,26 +206,9 @@ func (n *Node) Run(ctx context.Context) error {
 		tasks = append(tasks, func(ctx context.Context) error { return n.routerGroup.Run(ctx, n.routers.run) })
 	}
 	if !n.config.NoMachines {
-		tasks = append(tasks, func(ctx context.Context) error { return n.machines.Run(ctx, n.runMachines) })
+		tasks = append(tasks, func(ctx context.Context) error { return newFleet(n).run(ctx, n.machines) })
 	}
 	return together(ctx, tasks)
-}
-
-// runMachines owns inbox partitions for one generation of the group.
-func (n *Node) runMachines(ctx context.Context, assigned []int) error {
-	var tasks []func(context.Context) error
-	for _, q := range assigned {
-		tasks = append(tasks, func(ctx context.Context) error { return n.runMachine(ctx, q) })
-	}
-	if len(tasks) == 0 {
-		<-ctx.Done()
-		return nil
-	}
-	err := together(ctx, tasks)
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return nil // the generation ended, not the machine
-	}
-	return err
 }
 
 // runMachine owns one inbox partition. A store handle that was superseded, or that a failed write took

@@ -20,6 +20,7 @@ type Config struct {
 	Kafka      kafka.Config     `yaml:"kafka"`       // brokers absent: the embedded broker
 	ClickHouse ClickHouseConfig `yaml:"clickhouse"`  // dsn absent: the embedded engine
 	HTTP       string           `yaml:"http"`        // listen address of health, metrics and lookups; default 127.0.0.1:8280
+	Advertise  string           `yaml:"advertise"`   // HOST:PORT at which other nodes' clients reach http; default: http as it is
 	Catalog    string           `yaml:"catalog"`     // file of the catalogue to publish at the start; absent: the shipped private-domain one, once
 	KeyFile    string           `yaml:"key_file"`    // file of the key, unless PORTRAIT_KEY holds it
 	CacheNodes int              `yaml:"cache_nodes"` // identifiers in memory per partition; default 200,000

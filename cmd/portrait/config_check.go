@@ -70,6 +70,9 @@ func (c Config) check() error {
 	if host, port, err := net.SplitHostPort(c.HTTP); err != nil || !isPort(port) || strings.Contains(host, "/") {
 		k.fail("http", "write HOST:PORT, for example 127.0.0.1:8280; port 0 takes any free one", "%q is no address to listen on", c.HTTP)
 	}
+	if host, port, err := net.SplitHostPort(c.Advertise); c.Advertise != "" && (err != nil || host == "" || !isPort(port) || strings.ContainsAny(host, "/@")) {
+		k.fail("advertise", "write HOST:PORT as other machines reach it, for example portrait-1.example:8280", "%q is no address to be reached at", c.Advertise)
+	}
 	if c.CacheNodes != 0 && c.CacheNodes < minCacheNodes {
 		k.fail("cache_nodes", fmt.Sprintf("at least %d, or leave it out for 200000", minCacheNodes), "%d identifiers in memory", c.CacheNodes)
 	}

@@ -26,7 +26,7 @@ func load(t *testing.T, text string) (Config, string, error) {
 
 func TestConfigFaults(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown key":           {"prefix: a\nprefx: b\n", `line 2, column 1: unknown key "prefx" in the configuration; use cache_nodes`},
+		"unknown key":           {"prefix: a\nprefx: b\n", `line 2, column 1: unknown key "prefx" in the configuration; use advertise, cache_nodes`},
 		"unknown key below":     {"deployment:\n  partitions: 4\n", `line 2, column 3: unknown key "partitions" in deployment; use clock`},
 		"key twice":             {"prefix: a\nprefix: b\n", "line 2"},
 		"two documents":         {"prefix: a\n---\nprefix: b\n", "a second YAML document"},

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/url"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -85,11 +87,19 @@ const (
 
 func (s *Service) unready() string {
 	st := s.node.Status()
-	if s.config.has(roleMachine) && len(st.Machines) == 0 {
-		return "no inbox partition is assigned yet"
+	if s.config.has(roleMachine) {
+		if st.Assigned < 0 {
+			return "no inbox partition is assigned yet"
+		}
+		if len(st.Machines) < st.Assigned {
+			return fmt.Sprintf("%d of %d inbox partitions are open", len(st.Machines), st.Assigned)
+		}
 	}
 	if s.config.has(roleRouter) && !s.config.has(roleMachine) && len(st.Routers) == 0 {
 		return "no events partition is assigned yet"
+	}
+	if st.Fenced != "" {
+		return st.Fenced
 	}
 	if st.Clock != "" {
 		return "clock: " + st.Clock
@@ -120,12 +130,13 @@ func (s *Service) profile(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
+	var elsewhere *pipeline.ElsewhereError
 	doc, err := s.node.Lookup(ctx, id)
 	switch {
 	case errors.Is(err, pipeline.ErrNotFound):
 		http.Error(w, "no such identifier", http.StatusNotFound)
-	case errors.Is(err, pipeline.ErrNotHere):
-		http.Error(w, err.Error(), http.StatusMisdirectedRequest)
+	case errors.As(err, &elsewhere):
+		sendElsewhere(w, r, elsewhere)
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	default:
@@ -134,4 +145,45 @@ func (s *Service) profile(w http.ResponseWriter, r *http.Request) {
 			s.log.Debug("profile answer", "error", err)
 		}
 	}
+}
+
+// maxRedirects bounds how often a lookup is sent on: pointers have no cycles, but owners move meanwhile.
+const maxRedirects = 8
+
+// Elsewhere is the body of the answer that names who owns a profile. The status is 307 and Location is where to
+// ask next; without a known owner it is 503, and to be tried again.
+type Elsewhere struct {
+	Partition int    `json:"partition"` // of the inbox
+	Owner     string `json:"owner"`     // host:port; empty: nobody just now
+}
+
+// sendElsewhere names the owner. The rest of the way is asked for as stored: an identifier in clear travels no
+// further than the client sent it.
+func sendElsewhere(w http.ResponseWriter, r *http.Request, e *pipeline.ElsewhereError) {
+	w.Header().Set("Content-Type", "application/json")
+	hops, err := strconv.Atoi(r.URL.Query().Get("hops"))
+	status := http.StatusServiceUnavailable
+	if (err != nil || hops < maxRedirects) && e.Owner != "" {
+		w.Header().Set("Location", fmt.Sprintf("http://%s/v1/profiles/%s?hops=%d", e.Owner, url.PathEscape(e.Identifier), hops+1))
+		status = http.StatusTemporaryRedirect
+	} else {
+		w.Header().Set("Retry-After", "1")
+	}
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(Elsewhere{Partition: e.Partition, Owner: e.Owner}) // a client that is gone needs no answer
+}
+
+// advertised is the address that other nodes send clients to.
+func advertised(c Config, listening string) string {
+	if c.Advertise != "" {
+		return c.Advertise
+	}
+	host, port, err := net.SplitHostPort(listening)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
+		return listening
+	}
+	if name, err := os.Hostname(); err == nil { // listens everywhere: the machine's name is the best guess
+		return net.JoinHostPort(name, port)
+	}
+	return listening
 }

@@ -109,6 +109,7 @@ func StartService(ctx context.Context, c Config, catalogs Catalogs, log *slog.Lo
 	if s.http, err = listen(c.HTTP, s); err != nil {
 		return nil, err
 	}
+	s.node.Advertise(advertised(c, s.http.Addr()))
 	return s, s.announce()
 }
 

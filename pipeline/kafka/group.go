@@ -34,6 +34,8 @@ type GroupConfig struct {
 	// MemberFile remembers who this member is, so that the process after a kill -9 takes its partitions over at once
 	// instead of after the session timeout. Only one process at a time may use it; empty: nothing is remembered.
 	MemberFile string
+	// Balancer divides the partitions; nil: in ranges.
+	Balancer Balancer
 	// OnError hears what is tried again: a coordinator that is away, a join that failed, a commit
 	// that was lost. Called from the group's goroutines; nil: nobody listens.
 	OnError func(error)
@@ -47,6 +49,8 @@ type Group struct {
 
 	mu      sync.Mutex
 	pending map[int]int64 // newest offsets not committed yet
+	pulse   pulse
+	again   chan struct{} // asks for a rebalance
 }
 
 // NewGroup prepares a membership; Run joins.
@@ -54,7 +58,17 @@ func NewGroup(client *Client, config GroupConfig) (*Group, error) {
 	if config.ID == "" || config.Topic == "" {
 		return nil, errors.New("group: needs an id and a topic")
 	}
-	return &Group{client: client, config: config, pending: map[int]int64{}}, nil
+	return &Group{client: client, config: config, pending: map[int]int64{}, pulse: pulse{base: time.Now()},
+		again: make(chan struct{}, 1)}, nil
+}
+
+// Rebalance asks for the partitions to be divided anew: for a member whose Data has changed so much
+// that they should lie elsewhere. It returns at once.
+func (g *Group) Rebalance() {
+	select {
+	case g.again <- struct{}{}:
+	default:
+	}
 }
 
 // Run is a member until ctx ends or run fails. In each generation it calls run with the partitions that
@@ -63,21 +77,31 @@ func NewGroup(client *Client, config GroupConfig) (*Group, error) {
 // partitions stay assigned, unread. An error of run leaves the group and is returned; a broker that is
 // away is waited for.
 func (g *Group) Run(ctx context.Context, run func(ctx context.Context, assigned []int) error) error {
-	group, err := kafkago.NewConsumerGroup(kafkago.ConsumerGroupConfig{
+	config := kafkago.ConsumerGroupConfig{
 		ID: g.config.ID, Brokers: g.client.config.Brokers, Dialer: g.client.dialer, Topics: []string{g.config.Topic},
 		HeartbeatInterval: groupHeartbeat, SessionTimeout: groupSession, RebalanceTimeout: groupRebalance,
 		JoinGroupBackoff: groupJoinBackoff, StartOffset: kafkago.FirstOffset,
-	})
+	}
+	if g.config.Balancer != nil {
+		config.GroupBalancers = []kafkago.GroupBalancer{adapter{g.config.Balancer, g.config.Topic}}
+	}
+	group, err := kafkago.NewConsumerGroup(config)
 	if err != nil {
 		return fmt.Errorf("group %s: %w", g.config.ID, err)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	g.takeOver(ctx)
+	var beating sync.WaitGroup
+	defer beating.Wait()
+	beats, still := context.WithCancel(context.WithoutCancel(ctx)) // until the last function of the last generation has returned
+	defer still()
+	beating.Go(func() { g.beat(beats) })
 	for {
 		generation, err := group.Next(ctx)
 		if err == nil {
 			g.remember(generation.MemberID)
+			g.joined(generation)
 			generation.Start(func(ended context.Context) { g.generation(ctx, ended, cancel, generation, run) })
 			continue
 		}
@@ -113,6 +137,9 @@ func (g *Group) generation(parent, ended context.Context, fail context.CancelCau
 		assigned = append(assigned, a.ID)
 	}
 	slices.Sort(assigned)
+	if err := g.beatOnce(ctx); err != nil && ctx.Err() == nil {
+		g.report(err) // the next beat tries again
+	}
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, assigned) }()
 	ticker := time.NewTicker(groupCommitEvery)
@@ -121,6 +148,8 @@ func (g *Group) generation(parent, ended context.Context, fail context.CancelCau
 		select {
 		case <-ticker.C:
 			g.commit(generation)
+		case <-g.again:
+			cancel() // to return ends the generation, and so this member joins again
 		case err := <-done:
 			if err != nil && ctx.Err() == nil {
 				fail(err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
@@ -42,6 +43,26 @@ func (p *Partition) Position() (position int64, meta []byte, err error) {
 		return 0, nil, stale
 	}
 	return position, meta, err
+}
+
+// Position returns the position and meta of a partition's newest checkpoint, 0 and nil if there is none,
+// without acquiring the partition.
+func (db *DB) Position(partition int) (position int64, meta []byte, err error) {
+	v, release, err := db.readers.enter()
+	if err != nil {
+		return 0, nil, err
+	}
+	defer release()
+	p := Partition{db: db, number: uint32(partition)}
+	value, err := db.get(v, roomKey(p.number, 0, roomGeneration))
+	if err != nil {
+		return 0, nil, fmt.Errorf("store: generation of partition %d: %w", partition, err)
+	}
+	if len(value) != 4 {
+		return 0, nil, nil // never acquired
+	}
+	p.generation = binary.BigEndian.Uint32(value)
+	return p.record(v)
 }
 
 func (p *Partition) record(v *badger.Txn) (position int64, meta []byte, err error) {

@@ -274,6 +274,19 @@ func TestPartitionsApart(t *testing.T) {
 	}
 }
 
+// TestPositionOfOthers asks for positions without taking the partition from whom has it.
+func TestPositionOfOthers(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), testOptions())
+	p := mustAcquire(t, db, 3)
+	mustCommit(t, p, checkpoint(7, set("k", "v")))
+	for partition, want := range map[int]int64{3: 7, 4: 0} {
+		if position, _, err := db.Position(partition); err != nil || position != want {
+			t.Errorf("partition %d: %d, %v; want %d", partition, position, err, want)
+		}
+	}
+	mustCommit(t, p, checkpoint(8, set("k", "w"))) // the handle stayed good
+}
+
 func TestDeployment(t *testing.T) {
 	dir := t.TempDir()
 	db := mustOpen(t, dir, testOptions())
