@@ -170,31 +170,46 @@ func (c *coordinator) publish(ctx context.Context, dep *schemas.Deployment, text
 }
 
 func (c *coordinator) activate(ctx context.Context, dep *schemas.Deployment, version int64, text []byte) error {
-	parts := (len(text) + schemas.BytesPerRecord - 1) / schemas.BytesPerRecord
-	for q := range dep.InboxPartitions {
-		for k := range parts {
-			body := text[k*schemas.BytesPerRecord : min(len(text), (k+1)*schemas.BytesPerRecord)]
-			item := wire.Control{Kind: wire.CtlCatalog, Version: version, Part: int32(k), Parts: int32(parts), Body: body}
-			if err := c.control(ctx, dep, q, item); err != nil {
-				return err
-			}
-		}
-	}
-	for q := range dep.InboxPartitions {
-		if err := c.control(ctx, dep, q, wire.Control{Kind: wire.CtlActivate, Version: version}); err != nil {
-			return err
+	for _, out := range Activation(dep, c.topics, version, text) {
+		if err := c.produce(ctx, out.Topic, out.Partition, out.Record); err != nil {
+			return fmt.Errorf("catalogue %d: inbox %d: %w", version, out.Partition, err)
 		}
 	}
 	done := kafka.Record{Key: []byte(activatedKey), Value: strconv.AppendInt(nil, version, 10)}
 	return c.produce(ctx, c.topics.Catalog, 0, done)
 }
 
-// control writes one item to one inbox.
-func (c *coordinator) control(ctx context.Context, dep *schemas.Deployment, inbox int, item wire.Control) error {
+// Activation is what brings a catalogue to all machines, in order: its parts to every inbox, then its
+// activation. Each output must be acknowledged before the next is sent, so that no machine is told to
+// activate what another may not have; a coordinator that died is followed by one that begins anew.
+func Activation(dep *schemas.Deployment, topics Topics, version int64, text []byte) []Output {
+	var out []Output
+	parts := (len(text) + schemas.BytesPerRecord - 1) / schemas.BytesPerRecord
+	for q := range dep.InboxPartitions {
+		for k := range parts {
+			body := text[k*schemas.BytesPerRecord : min(len(text), (k+1)*schemas.BytesPerRecord)]
+			out = append(out, controlOutput(dep, topics, q, wire.Control{Kind: wire.CtlCatalog, Version: version,
+				Part: int32(k), Parts: int32(parts), Body: body}))
+		}
+	}
+	for q := range dep.InboxPartitions {
+		out = append(out, controlOutput(dep, topics, q, wire.Control{Kind: wire.CtlActivate, Version: version}))
+	}
+	return out
+}
+
+// controlOutput is one item of the coordinator for one inbox.
+func controlOutput(dep *schemas.Deployment, topics Topics, inbox int, item wire.Control) Output {
 	r := wire.InboxRecord{Deployment: dep.Hash(), Source: wire.FromCoordinator, Controls: []wire.Control{item}}
 	var e wire.Encoder
 	r.Encode(&e)
-	if err := c.produce(ctx, c.topics.Inbox, inbox, kafka.Record{Value: e.B}); err != nil {
+	return Output{Topic: topics.Inbox, Partition: inbox, Record: kafka.Record{Value: e.B}}
+}
+
+// control writes one item to one inbox.
+func (c *coordinator) control(ctx context.Context, dep *schemas.Deployment, inbox int, item wire.Control) error {
+	out := controlOutput(dep, c.topics, inbox, item)
+	if err := c.produce(ctx, out.Topic, out.Partition, out.Record); err != nil {
 		return fmt.Errorf("inbox %d: %w", inbox, err)
 	}
 	return nil

@@ -185,3 +185,33 @@ func TestStepFails(t *testing.T) {
 		}
 	})
 }
+
+// TestActivationGoesOutInTwoRounds sees every inbox have all parts of a catalogue before any is told to
+// activate it.
+func TestActivationGoesOutInTwoRounds(t *testing.T) {
+	dep := schemas.DefaultDeployment()
+	dep.ID, dep.InboxPartitions = "test", 3
+	text := make([]byte, schemas.BytesPerRecord+1)
+	have, told := map[int]int{}, map[int]bool{}
+	for _, out := range Activation(&dep, TopicNames("p"), 7, text) {
+		r, err := wire.DecodeInbox(out.Record.Value)
+		if err != nil || len(r.Controls) != 1 || r.Controls[0].Version != 7 || r.Deployment != dep.Hash() {
+			t.Fatalf("inbox %d: %+v, %v", out.Partition, r, err)
+		}
+		switch item := r.Controls[0]; item.Kind {
+		case wire.CtlCatalog:
+			if len(told) > 0 || item.Parts != 2 || int(item.Part) != have[out.Partition] {
+				t.Fatalf("inbox %d gets part %d of %d, %d inboxes were told to activate", out.Partition, item.Part, item.Parts, len(told))
+			}
+			have[out.Partition]++
+		case wire.CtlActivate:
+			if len(have) != 3 || have[out.Partition] != 2 || told[out.Partition] {
+				t.Fatalf("inbox %d is told to activate, it has %d parts", out.Partition, have[out.Partition])
+			}
+			told[out.Partition] = true
+		}
+	}
+	if len(told) != 3 {
+		t.Errorf("%d of 3 inboxes are told", len(told))
+	}
+}
