@@ -11,6 +11,7 @@ import (
 	"portrait/profile/machine"
 	"portrait/profile/store"
 	"portrait/schemas"
+	"portrait/schemas/wire"
 )
 
 // Cut when this many entries have changed, or when this long has passed. Not sooner: a profile that is
@@ -38,6 +39,7 @@ type MachineStatus struct {
 	Cached, Uncut, Timers, Owed  int
 	Checkpointed                 time.Time // of the newest commit
 	CheckpointError              string    // why checkpoints stand still; empty: they do not
+	Stopped                      string    // why the partition stands, and the command that lets it go on; empty: it does not
 	Counters                     machine.Counters
 	Catalog                      string
 	ApplySeconds, PublishSeconds float64 // time spent in Step, and in handing outputs to the producer
@@ -50,6 +52,7 @@ type machineDriver struct {
 	step      *Partition
 	db        *store.Partition
 	asks      chan ask
+	skips     []wire.Skip // answers of operators to stops of this partition
 	status    atomic.Pointer[MachineStatus]
 
 	acked      [2]atomic.Int64 // acknowledged outputs of even and odd tickets, not yet told to the step
@@ -118,7 +121,7 @@ func (d *machineDriver) open() error {
 		return fmt.Errorf("inbox %d: %w", d.partition, err)
 	}
 	config := machine.Config{Deployment: d.node.dep, Partition: d.partition, ProfileKey: d.node.profileKey, CacheNodes: d.node.config.CacheNodes,
-		Compile: d.node.catalogs.compile}
+		Compile: d.node.catalogs.compile, Skips: d.skips}
 	m, err := machine.Open(config, db, position, meta)
 	if err != nil {
 		return err

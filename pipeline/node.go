@@ -12,8 +12,10 @@ import (
 
 	"portrait/pipeline/kafka"
 	"portrait/pipeline/normalize"
+	"portrait/profile/machine"
 	"portrait/profile/store"
 	"portrait/schemas"
+	"portrait/schemas/wire"
 )
 
 // Config is what one process of the pipeline needs. Everything that two processes must agree on is in
@@ -212,12 +214,22 @@ func (n *Node) Run(ctx context.Context) error {
 }
 
 // runMachine owns one inbox partition. A store handle that was superseded, or that a failed write took
-// away, is taken anew: the machine then begins at the newest checkpoint.
+// away, is taken anew: the machine then begins at the newest checkpoint. So it does with an operator's skip
+// after a stop.
 func (n *Node) runMachine(ctx context.Context, q int) error {
+	var skips []wire.Skip
 	for {
-		d := &machineDriver{node: n, partition: q, asks: n.asks[q]}
+		d := &machineDriver{node: n, partition: q, asks: n.asks[q], skips: skips}
 		n.drivers[q].Store(d)
 		err := d.run(ctx)
+		var stop *machine.Stop
+		if errors.As(err, &stop) {
+			var skip wire.Skip
+			if skip, err = d.stand(ctx, stop); err == nil {
+				skips = append(skips, skip)
+				continue
+			}
+		}
 		n.drivers[q].CompareAndSwap(d, nil)
 		if !errors.Is(err, store.ErrStale) {
 			return err

@@ -1,9 +1,6 @@
 package pipeline
 
 import (
-	"fmt"
-	"runtime/debug"
-
 	"portrait/pipeline/kafka"
 	"portrait/profile"
 	"portrait/profile/machine"
@@ -55,7 +52,7 @@ func (p *Partition) Step(records []kafka.Record) (out []Output, ticket int64, er
 func (p *Partition) apply(r *kafka.Record) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fmt.Errorf("inbox %d offset %d: panic while applying: %v\n%s", p.enc.self, r.Offset, cause, debug.Stack())
+			err = p.m.Panicked(cause)
 		}
 	}()
 	return p.m.Apply(r.Offset, r.Value, p.batch)

@@ -107,6 +107,8 @@ func (s *Service) unready() string {
 	for i := range st.Machines {
 		m := &st.Machines[i]
 		switch {
+		case m.Stopped != "":
+			return m.Stopped
 		case m.CheckpointError != "":
 			return fmt.Sprintf("inbox %d: checkpoints stand still: %s", m.Partition, m.CheckpointError)
 		case m.High-m.Position > maxReadyLag:

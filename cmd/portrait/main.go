@@ -54,6 +54,6 @@ Start with:
 		SilenceErrors: true,
 	}
 	c.AddCommand(demoCommand(), runCommand(), importCommand(),
-		sqlCommand(), profileCommand(), funnelCommand(), tagsCommand(), checkCommand(), topicsCommand(), hashCommand(), catalogCommand(), benchCommand())
+		sqlCommand(), profileCommand(), funnelCommand(), tagsCommand(), checkCommand(), topicsCommand(), hashCommand(), catalogCommand(), skipCommand(), benchCommand())
 	return c
 }

@@ -22,6 +22,7 @@ var metricHelp = map[string][]string{
 	"portrait_events_lag_records":      {"Records of portrait.events not routed yet.", "partition"},
 	"portrait_watermark_age_seconds":   {"Wall clock minus watermark: how late timers are.", "partition"},
 	"portrait_checkpoint_age_seconds":  {"Since the newest committed checkpoint.", "partition"},
+	"portrait_stopped":                 {"1 while the partition stands at a record until an operator acts.", "partition"},
 	"portrait_cached_nodes":            {"Identifiers in memory.", "partition"},
 	"portrait_uncut_nodes":             {"Changed identifiers not yet in a checkpoint.", "partition"},
 	"portrait_timers":                  {"Registered timers.", "partition"},
@@ -84,6 +85,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		gauge("portrait_inbox_lag_records", float64(max(0, m.High-m.Position)), p)
 		gauge("portrait_watermark_age_seconds", float64(now.UnixMilli()-m.Watermark)/1000, p)
 		gauge("portrait_checkpoint_age_seconds", now.Sub(m.Checkpointed).Seconds(), p)
+		gauge("portrait_stopped", float64(min(1, len(m.Stopped))), p)
 		gauge("portrait_cached_nodes", float64(m.Cached), p)
 		gauge("portrait_uncut_nodes", float64(m.Uncut), p)
 		gauge("portrait_timers", float64(m.Timers), p)

@@ -216,7 +216,11 @@ func (m *Machine) sweep() (more bool, err error) {
 		}
 		if e != nil && e.Root != nil {
 			m.settle(e)
-			m.touch(e, m.watermark())
+			if !m.skipsTimers(id) {
+				m.place.timers = id
+				m.touch(e, m.watermark())
+				m.place.timers = ""
+			}
 			m.Counters.Swept++
 		}
 		m.meta.cursor = id

@@ -76,6 +76,12 @@ func (m *Machine) fireOne(e *entry) {
 	m.Counters.Timers++
 	m.cache.dirty(e)
 	m.timers.set(e, never)
+	if m.skipsTimers(e.ID) {
+		m.Counters.Skipped++
+		e.profile.docDue = 0 // no timer waits for it any more; the next event says it
+		return
+	}
+	m.place.timers = e.ID
 	m.touch(e, due)
 	p := e.profile
 	changed := m.evaluate(e, m.cat.timedTags, due, cause{kind: schemas.CauseTimer, at: due})
@@ -92,6 +98,7 @@ func (m *Machine) fireOne(e *entry) {
 		}
 	}
 	m.timers.set(e, next)
+	m.place.timers = ""
 }
 
 // settle fires an entry's due timers, one deadline after the other, before something else happens to

@@ -15,6 +15,9 @@
 // all events partitions it has heard of, behind its forwards. Timers fire when due at or before it,
 // and are evaluated at their due time, so the grain of ticks does not show.
 //
+// A Stop is where a log cannot be applied as it is. An operator's answer, a skip, is a record of the same
+// log: the machine is opened again with it, and every replay passes over the same place.
+//
 // Vocabulary. An entry is a node of identity with, at a root, its profile. A mark is the highest number
 // seen of one source. A stamp is a promise that nothing older will come from one events partition.
 package machine

@@ -98,4 +98,5 @@ type Counters struct {
 	Forwards, Merges, Timers     int64
 	TagErrors, ColdReads, Swept  int64
 	Refusals, Blocked, Documents int64
+	Skipped                      int64 // records, items, timers and gaps that an operator passed over
 }

@@ -1,6 +1,10 @@
 package machine
 
-import "portrait/profile/identity"
+import (
+	"encoding/binary"
+
+	"portrait/profile/identity"
+)
 
 // Roots lets tests look at the roots of a machine, those in its store included.
 func Roots(m *Machine) []*identity.Root {
@@ -31,4 +35,18 @@ func Births(m *Machine) map[string]int64 {
 		births[id] = e.Born
 	}
 	return births
+}
+
+// Poison breaks the state of a profile's feature, as a bug or a bad disk would, so that reading it panics.
+func Poison(m *Machine, id, feature string) {
+	e, err := m.lookup(id)
+	if err != nil || e == nil || e.Root == nil {
+		panic("no such root")
+	}
+	for i, f := range m.cat.Features {
+		if f.Name == feature {
+			e.profile.features[i] = binary.AppendVarint(nil, 1<<40) // a window without its newest bucket
+			m.cache.dirty(e)
+		}
+	}
 }

@@ -41,6 +41,8 @@ type Config struct {
 	// Compile is CompileCatalog or one that remembers what it returned: the same for the same arguments.
 	// Compiling takes milliseconds of the machine's thread. nil: CompileCatalog.
 	Compile func(yaml []byte, version int64, dep *schemas.Deployment) (*tag.Catalog, error)
+	// Skips are what operators pass over: answers to stops of this partition, found in its log.
+	Skips []wire.Skip
 }
 
 // Machine is one inbox partition. It is owned by one goroutine.
@@ -59,10 +61,13 @@ type Machine struct {
 	cache    cache
 	timers   timers
 	out      *Effects
-	offset   int64 // of the record being applied
-	ordinal  int   // outputs numbered in it so far
-	settled  int   // timers fired in it ahead of the wave, by settle
-	left     int   // items of it not yet applied, the current one included
+	offset   int64       // of the record being applied
+	ordinal  int         // outputs numbered in it so far
+	settled  int         // timers fired in it ahead of the wave, by settle
+	left     int         // items of it not yet applied, the current one included
+	place    place       // in it, for a Stop
+	answers  []wire.Skip // Config.Skips
+	skipped  []wire.Skip // of them, those in the record being applied; nearly always nil
 
 	touched  []int  // scratch: tags to evaluate
 	inputs   inputs // scratch: what a rule reads
@@ -75,7 +80,7 @@ func Open(c Config, view View, position int64, metaBytes []byte) (*Machine, erro
 	if err := c.Deployment.Validate(); err != nil {
 		return nil, err
 	}
-	m := &Machine{dep: c.Deployment, hash: c.Deployment.Hash(), self: int32(c.Partition), view: view,
+	m := &Machine{dep: c.Deployment, hash: c.Deployment.Hash(), self: int32(c.Partition), view: view, answers: c.Skips,
 		idMAC: hmac.New(sha256.New, c.ProfileKey), weak: map[string]bool{}, compiler: c.Compile}
 	if m.compiler == nil {
 		m.compiler = CompileCatalog
@@ -128,27 +133,32 @@ func (m *Machine) Apply(offset int64, value []byte, out *Effects) error {
 	if offset < m.meta.position {
 		return fmt.Errorf("machine: offset %d was applied before (next is %d)", offset, m.meta.position)
 	}
+	m.begin(offset, out)
+	if m.skipped != nil && m.skips(wire.SkipRecord, 0, "") {
+		m.skipRecord(value)
+		return nil
+	}
 	r, err := wire.DecodeInbox(value)
 	if err != nil {
-		return fmt.Errorf("inbox %d offset %d: %w: %w", m.self, offset, ErrUnreadable, err)
+		return m.stopped(fmt.Errorf("%w: %w", ErrUnreadable, err))
 	}
 	if n := max(len(r.Routed), len(r.Messages)); n > schemas.ItemsPerRecord {
-		return fmt.Errorf("inbox %d offset %d: %d items, at most %d: %w", m.self, offset, n, schemas.ItemsPerRecord, ErrUnreadable)
+		return m.stopped(fmt.Errorf("%d items, at most %d: %w", n, schemas.ItemsPerRecord, ErrUnreadable))
 	}
-	m.begin(offset, out)
 	if r.Deployment != m.hash {
 		m.Counters.Foreign++
 		m.meta.position = offset + 1
 		return nil
 	}
 	if err := m.record(r); err != nil {
-		return fmt.Errorf("inbox %d offset %d: %w", m.self, offset, err)
+		return m.stopped(err)
 	}
+	m.place = place{}
 	if err := m.afterItems(); err != nil {
-		return fmt.Errorf("inbox %d offset %d: %w", m.self, offset, err)
+		return m.stopped(err)
 	}
 	if m.ordinal > maxOutputs {
-		return fmt.Errorf("inbox %d offset %d: %d outputs of one record, at most %d: %w", m.self, offset, m.ordinal, maxOutputs, ErrUnreadable)
+		return m.stopped(fmt.Errorf("%d outputs of one record, at most %d: %w", m.ordinal, maxOutputs, ErrUnreadable))
 	}
 	m.meta.position = offset + 1
 	m.cache.evict()
@@ -158,6 +168,12 @@ func (m *Machine) Apply(offset int64, value []byte, out *Effects) error {
 func (m *Machine) begin(offset int64, out *Effects) {
 	m.Counters.Records++
 	m.offset, m.ordinal, m.settled, m.left, m.out = offset, 0, 0, 0, out
+	m.place, m.skipped = place{}, nil
+	for _, s := range m.answers {
+		if s.Offset == offset {
+			m.skipped = append(m.skipped, s)
+		}
+	}
 	if len(out.Facts) == 0 {
 		out.FactsSeq = m.meta.factsSeq
 	}
@@ -171,7 +187,7 @@ func (m *Machine) record(r *wire.InboxRecord) error {
 			return fmt.Errorf("events partition %d of %d: %w", r.From, m.dep.EventsPartitions, ErrUnreadable)
 		}
 		for i := range r.Routed {
-			m.left = len(r.Routed) - i
+			m.left, m.place.item = len(r.Routed)-i, 1+i
 			if err := m.routed(r.From, &r.Routed[i]); err != nil {
 				return err
 			}
@@ -184,6 +200,11 @@ func (m *Machine) record(r *wire.InboxRecord) error {
 		return m.messages(r)
 	default:
 		for i := range r.Controls {
+			m.place.item = 1 + i
+			if m.skipsItem(i) {
+				m.Counters.Skipped++
+				continue
+			}
 			if err := m.control(&r.Controls[i]); err != nil {
 				return err
 			}
@@ -197,6 +218,10 @@ func (m *Machine) routed(from int32, it *wire.Routed) error {
 	m.meta.stamp(from, it.Stamp)
 	at := it.At()
 	if at.Partition != from {
+		if m.skipsItem(m.place.item - 1) { // nothing says which number it has
+			m.Counters.Skipped++
+			return nil
+		}
 		return fmt.Errorf("item %s in a record of events partition %d: %w", at, from, ErrUnreadable)
 	}
 	if !at.Above(m.meta.marks[from]) {
@@ -204,6 +229,11 @@ func (m *Machine) routed(from int32, it *wire.Routed) error {
 		return nil
 	}
 	m.meta.marks[from] = at
+	if m.skipsItem(m.place.item-1) && it.Event != nil {
+		m.Counters.Skipped++
+		m.drop(it.Event)
+		return nil
+	}
 	if it.Rejected != nil {
 		m.fact(wire.Fact{Kind: wire.FactRejected, Version: m.version(), Rejected: it.Rejected})
 		return nil
@@ -223,17 +253,28 @@ func (m *Machine) messages(r *wire.InboxRecord) error {
 		}
 	}
 	for i := range r.Messages {
-		m.left = len(r.Messages) - i
+		m.left, m.place.item = len(r.Messages)-i, 1+i
 		seq := r.Seq + uint64(i)
 		switch mark := m.meta.seqIn[r.From]; {
 		case seq <= mark:
 			m.Counters.Repeats++
 			continue
+		case seq > mark+1 && m.skipsGap(r.From, seq):
+			m.Counters.Skipped++
+			if r.From == m.self {
+				m.meta.continuing = false // one of the lost messages may have been the Continue
+			}
 		case seq > mark+1:
+			m.place.from, m.place.seq = r.From, seq
 			return fmt.Errorf("from machine %d: number %d follows %d: %w; a record of portrait.inbox was lost: "+
 				"restore the topic, or start a new epoch", r.From, seq, mark, ErrGap)
 		}
 		m.meta.seqIn[r.From] = seq
+		if m.skipsItem(i) {
+			m.Counters.Skipped++
+			m.dropMessage(&r.Messages[i])
+			continue
+		}
 		if err := m.message(r.From, &r.Messages[i]); err != nil {
 			return err
 		}

@@ -8,5 +8,5 @@
 //
 // Three kinds of source write to an inbox: routers (items numbered by their position in
 // portrait.events), machines (items numbered densely per channel, from 1) and the coordinator
-// (deployment, catalogue, barriers; idempotent by content). Only machines write facts.
+// (deployment, catalogue, barriers, operators' skips; idempotent by content). Only machines write facts.
 package wire

@@ -116,6 +116,7 @@ const (
 	CtlBarrier                           // logic Version goes on from here; binaries of another stop
 	CtlClock                             // event clock: event time has reached Stamp
 	CtlEnd                               // event clock: event time has reached Stamp, and history ends
+	CtlSkip                              // Body: a Skip, for a partition that stopped before this record
 )
 
 // Control is an item of the coordinator.
@@ -299,7 +300,7 @@ func (c *Control) encode(e *Encoder) {
 
 func (c *Control) decode(d *Decoder) {
 	c.Kind = ControlKind(d.Byte())
-	if c.Kind < CtlDeployment || c.Kind > CtlEnd {
+	if c.Kind < CtlDeployment || c.Kind > CtlSkip {
 		d.fail("control kind")
 	}
 	c.Version, c.Part, c.Parts, c.Stamp = d.Int(), int32(d.Uint()), int32(d.Uint()), d.Int()

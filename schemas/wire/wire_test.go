@@ -74,7 +74,7 @@ func TestInboxRoundTrip(t *testing.T) {
 			})),
 			Messages: list(t, "messages", rapid.Custom(drawMessage)),
 			Controls: list(t, "controls", rapid.Custom(func(t *rapid.T) Control {
-				return Control{ControlKind(rapid.IntRange(1, int(CtlEnd)).Draw(t, "kind")), times.Draw(t, "version"),
+				return Control{ControlKind(rapid.IntRange(1, int(CtlSkip)).Draw(t, "kind")), times.Draw(t, "version"),
 					rapid.Int32Range(0, 9).Draw(t, "part"), rapid.Int32Range(0, 9).Draw(t, "parts"), times.Draw(t, "stamp"), list(t, "body", rapid.Byte())}
 			}))}
 		var e Encoder
