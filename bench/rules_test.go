@@ -28,6 +28,8 @@ func (s *shopper) Feature(i int) feature.Value {
 
 func (s *shopper) Identifiers(baseType string) []string { return s.identifiers[baseType] }
 
+func (s *shopper) IdentifierCount(baseType string) int { return len(s.identifiers[baseType]) }
+
 // apply counts the event as it was sent: from its bytes.
 func (s *shopper) apply(t *testing.T, r *generator.Record) {
 	t.Helper()

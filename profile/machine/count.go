@@ -106,6 +106,17 @@ func (in *inputs) Identifiers(baseType string) []string {
 	return list
 }
 
+// IdentifierCount implements tag.Inputs.
+func (in *inputs) IdentifierCount(baseType string) int {
+	n := 0
+	for _, id := range in.e.Root.Members {
+		if schemas.BaseType(id) == baseType {
+			n++
+		}
+	}
+	return n
+}
+
 // evaluate decides tags at an instant and publishes what changed. A rule that fails at run time (a
 // division by zero) leaves its tag as it is.
 func (m *Machine) evaluate(e *entry, tags []int, now int64, why cause) (changed bool) {

@@ -78,6 +78,8 @@ func (in *inputs) Feature(i int) feature.Value {
 
 func (in *inputs) Identifiers(baseType string) []string { return in.identifiers[baseType] }
 
+func (in *inputs) IdentifierCount(baseType string) int { return len(in.identifiers[baseType]) }
+
 func (c *Catalog) featureNames(list []int) string {
 	var names []string
 	for _, i := range list {

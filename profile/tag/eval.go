@@ -27,6 +27,8 @@ type Inputs interface {
 	Feature(i int) feature.Value
 	// Identifiers returns the profile's identifiers of a base type, sorted. They are not changed.
 	Identifiers(baseType string) []string
+	// IdentifierCount returns how many Identifiers there are.
+	IdentifierCount(baseType string) int
 }
 
 // Tag is a compiled tag. It is immutable.
@@ -45,7 +47,8 @@ type Tag struct {
 
 type compiledCase struct {
 	value   string
-	program cel.Program
+	holds   truth       // nil: program has to be asked
+	program cel.Program // always there: the oracle of holds
 }
 
 // Eval returns the tag's value: "true" or "" for a boolean; a value of the enum, its default, or "" for
@@ -53,17 +56,28 @@ type compiledCase struct {
 // by zero; the tag then keeps the value it had. Cases before the one that holds count, cases behind it
 // are not looked at.
 func (t *Tag) Eval(in Inputs) (string, error) {
-	a := &activation{tag: t, in: in}
 	for i := range t.cases {
-		out, _, err := t.cases[i].program.Eval(a)
-		if err != nil {
-			return "", fmt.Errorf("tag %s, rule %d: %w", t.Name, i+1, err)
+		c := &t.cases[i]
+		if c.holds != nil {
+			if holds, ok := c.holds(in); ok && holds {
+				return c.value, nil
+			} else if ok {
+				continue
+			}
 		}
-		if out == types.True {
-			return t.cases[i].value, nil
+		if holds, err := t.ask(c, in); err != nil {
+			return "", fmt.Errorf("tag %s, rule %d: %w", t.Name, i+1, err)
+		} else if holds {
+			return c.value, nil
 		}
 	}
 	return t.Default, nil
+}
+
+// ask has cel-go evaluate a rule: one without a closure, or whose closure fails, for the error.
+func (t *Tag) ask(c *compiledCase, in Inputs) (bool, error) {
+	out, _, err := c.program.Eval(&activation{tag: t, in: in})
+	return out == types.True, err
 }
 
 // activation answers a program's questions from Inputs, without a map per evaluation.
@@ -103,13 +117,18 @@ func celValue(v feature.Value) ref.Val {
 	case feature.KindTime:
 		return types.Timestamp{Time: time.UnixMilli(v.Int).UTC()}
 	case feature.KindDuration:
-		ms := v.Int
-		if v.Absent {
-			ms = feature.Never
-		}
-		return types.Duration{Duration: time.Duration(min(ms, mostMillis)) * time.Millisecond}
+		return types.Duration{Duration: time.Duration(nanos(v))}
 	}
 	return types.Int(v.Int)
+}
+
+// nanos is the age that a recency feature holds.
+func nanos(v feature.Value) int64 {
+	ms := v.Int
+	if v.Absent {
+		ms = feature.Never
+	}
+	return min(ms, mostMillis) * int64(time.Millisecond)
 }
 
 // mostMillis is what a CEL duration holds: 292 years.

@@ -78,6 +78,7 @@ func TestEval(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := mustCompile(t, example+"  t: {when: \""+test.rule+"\"}\n")
 			in := &inputs{values: test.values, identifiers: test.identifiers, catalog: c}
+			agree(t, c.Tags[0], in)
 			got, err := c.Tags[0].Eval(in)
 			if want := map[bool]string{true: "true", false: ""}[test.want]; err != nil || got != want {
 				t.Errorf("got %q, %v; want %q", got, err, want)
@@ -170,6 +171,8 @@ type fixed struct {
 func (f *fixed) Feature(i int) feature.Value { return f.values[i] }
 
 func (f *fixed) Identifiers(string) []string { return f.phones }
+
+func (f *fixed) IdentifierCount(string) int { return len(f.phones) }
 
 func BenchmarkEval(b *testing.B) {
 	c := mustCompile(b, example+typical)

@@ -33,6 +33,7 @@ func FuzzRule(f *testing.F) {
 			return
 		}
 		in := &inputs{catalog: c, identifiers: map[string][]string{"phone": {"a", "b"}, "openid": {"c"}}}
+		agree(t, c.Tags[0], in)
 		first, err := c.Tags[0].Eval(in)
 		second, again := c.Tags[0].Eval(in)
 		if first != second || (err == nil) != (again == nil) || err != nil && err.Error() != again.Error() {

@@ -24,6 +24,7 @@ const mostTextBytes = feature.MaxText
 // rule is a compiled expression.
 type rule struct {
 	program     cel.Program
+	holds       truth // nil if only cel-go can evaluate it
 	reads       []int // features, ascending, each once
 	identifiers bool
 }
@@ -33,7 +34,7 @@ func (k *compiler) tag(spec *schemas.TagSpec) *Tag {
 	t := &Tag{Name: spec.Name, Description: spec.Description, Enum: spec.Enum, Default: spec.Default, Weight: spec.Weight}
 	add := func(value, when string, at schemas.Place) {
 		r := k.rule("tag "+spec.Name, when, at)
-		t.cases = append(t.cases, compiledCase{value: value, program: r.program})
+		t.cases = append(t.cases, compiledCase{value: value, holds: r.holds, program: r.program})
 		t.Reads = append(t.Reads, r.reads...)
 		t.Identifiers = t.Identifiers || r.identifiers
 	}
@@ -86,7 +87,7 @@ func (k *compiler) rule(what, when string, at schemas.Place) rule {
 		k.fail(at, when, 1, 0, "mend the rule", fmt.Sprintf("%s: %v", what, err))
 		return rule{}
 	}
-	return rule{program: program, reads: w.reads, identifiers: w.identifiers}
+	return rule{program: program, holds: w.closure(w.ast.Expr()), reads: w.reads, identifiers: w.identifiers}
 }
 
 // fail notes an error at a line (from 1) and column (from 0) of a rule. The place in the YAML is exact
