@@ -14,14 +14,15 @@ import (
 	"portrait/schemas/wire"
 )
 
-// Cut when this many entries have changed, or when this long has passed. Not sooner: a profile that is
-// active is serialised and written once per cut, and with a second between cuts that was a third of all
-// CPU at 20,000 events/s. Not later: a crash repeats what came since, a cut of 5,000 entries holds the
-// machine up for some 30 ms, and more of them would not fit one transaction of the store, which then
-// writes everything three times.
+// Cut when so much has changed, or when this long has passed. Not sooner: a profile that is active is
+// serialised and written once per cut, whatever happened to it in between; with a second or two between
+// cuts that was a third of all CPU at 20,000 events/s. Not later: a crash repeats what came since, 7 MiB
+// hold the machine up for some 20 ms, and more would not fit one transaction of the store (15 % of
+// store.Options.MemTable), which then writes everything three times.
 const (
-	cutEntries  = 5_000
-	cutInterval = 4 * time.Second
+	cutBytes    = 7 << 20
+	cutEntries  = 50_000
+	cutInterval = 10 * time.Second
 	diskRetry   = time.Second // between tries while the disk is full
 	// maxUncut bounds memory when checkpoints cannot be committed (a full disk, a broker away): the
 	// machine then waits instead of applying more.
@@ -246,7 +247,7 @@ func (d *machineDriver) checkpoint() {
 			d.step.Acked(ticket, int(n))
 		}
 	}
-	if uncut := d.step.Machine().Uncut(); uncut >= cutEntries || time.Since(d.cutAt) >= cutInterval {
+	if m := d.step.Machine(); m.Uncut() >= cutEntries || m.UncutBytes() >= cutBytes || time.Since(d.cutAt) >= cutInterval {
 		if d.step.cut == nil {
 			d.cutAt = time.Now()
 			d.step.Cut()

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,12 @@ type entry struct {
 	size    int    // of its last serialised form, or 0: the next one is about as long
 }
 
+// newBytes is what an entry is thought to take that was not serialised yet.
+const newBytes = 512
+
+// timerBytes is what a changed timer takes in a cut.
+const timerBytes = 48
+
 // nodePrefix begins the key of an entry; its identifier follows.
 const nodePrefix = 'n'
 
@@ -32,6 +39,7 @@ func nodeKey(id string) []byte { return append([]byte{nodePrefix}, id...) }
 type cache struct {
 	nodes     map[string]*entry
 	changed   []*entry // dirty ones, each once
+	bytes     int      // about what they will take in the next cut
 	limit     int
 	cutting   []*entry // serialised in cuts that are not committed yet
 	futile    int64    // committed when evict last found too little to drop; try again after the next
@@ -46,6 +54,7 @@ func (c *cache) dirty(e *entry) {
 	if !e.dirty {
 		e.dirty = true
 		c.changed = append(c.changed, e)
+		c.bytes += len(e.ID) + cmp.Or(e.size, newBytes)
 	}
 }
 
@@ -126,33 +135,45 @@ func (m *Machine) lookup(id string) (*entry, error) {
 	return e, nil
 }
 
-func (e *entry) encode() []byte {
-	enc := wire.Encoder{B: make([]byte, 0, e.size+e.size/8+64)}
+// encode appends the entry's stored form.
+func (e *entry) encode(enc *wire.Encoder) {
+	before := len(enc.B)
 	enc.Byte(metaVersion)
-	e.Node.Encode(&enc)
+	e.Node.Encode(enc)
 	if e.Root != nil {
-		e.profile.encode(&enc)
+		e.profile.encode(enc)
 	}
-	e.size = len(enc.B)
-	return enc.B
+	e.size = len(enc.B) - before
 }
 
 // Cut serialises what changed since the last cut, and returns its number. It must be called between
 // two records; Committed tells the machine when the store has it.
 func (m *Machine) Cut() (profile.Checkpoint, int64) {
-	m.cache.cuts++
-	changes := m.timers.cut()
-	for _, e := range m.cache.changed {
-		changes = append(changes, profile.Change{Key: nodeKey(e.ID), Value: e.encode()})
-		e.dirty, e.cut = false, m.cache.cuts
+	c := &m.cache
+	c.cuts++
+	changes := make([]profile.Change, 0, len(c.changed)+len(m.timers.changed)+len(m.cat.unsaved))
+	slab := wire.Encoder{B: make([]byte, 0, c.bytes+c.bytes/8)} // one allocation, not two per entry
+	ends := make([]int, 0, 2*len(c.changed))
+	for _, e := range c.changed {
+		slab.B = append(append(slab.B, nodePrefix), e.ID...)
+		ends = append(ends, len(slab.B))
+		e.encode(&slab)
+		ends = append(ends, len(slab.B))
+		e.dirty, e.cut = false, c.cuts
 	}
-	m.cache.cutting = append(m.cache.cutting, m.cache.changed...)
-	clear(m.cache.changed)
-	m.cache.changed = m.cache.changed[:0]
+	for i, from := 0, 0; i < len(ends); i += 2 { // only now the slab lies still
+		key, end := ends[i], ends[i+1]
+		changes = append(changes, profile.Change{Key: slab.B[from:key:key], Value: slab.B[key:end:end]})
+		from = end
+	}
+	c.cutting = append(c.cutting, c.changed...)
+	clear(c.changed)
+	c.changed, c.bytes = c.changed[:0], 0
+	changes = m.timers.cut(changes)
 	changes = append(changes, m.cat.unsaved...)
 	m.cat.unsaved = nil
 	slices.SortFunc(changes, func(a, b profile.Change) int { return bytes.Compare(a.Key, b.Key) })
-	return profile.Checkpoint{Position: m.meta.position, Meta: m.meta.encode(), Changes: changes}, m.cache.cuts
+	return profile.Checkpoint{Position: m.meta.position, Meta: m.meta.encode(), Changes: changes}, c.cuts
 }
 
 // Committed says that the store holds the cut of that number and all before it.
@@ -163,6 +184,9 @@ func (m *Machine) Committed(cut int64) {
 
 // Uncut is how many entries have changed since the last cut: what a caller decides by when to cut.
 func (m *Machine) Uncut() int { return len(m.cache.changed) }
+
+// UncutBytes is about how many bytes the next cut will have.
+func (m *Machine) UncutBytes() int { return m.cache.bytes + timerBytes*len(m.timers.changed) }
 
 // Cached is how many entries are in memory.
 func (m *Machine) Cached() int { return len(m.cache.nodes) }

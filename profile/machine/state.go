@@ -140,20 +140,7 @@ func (p *state) merge(q *state, c *catalog, limit int) {
 // takes over what it defines in the same way and starts the rest anew.
 func (p *state) encode(e *wire.Encoder) {
 	e.Int(p.cat)
-	list := p.raw
-	if p.def != nil {
-		list = nil
-		for i, s := range p.features {
-			if s != nil {
-				list = append(list, hashed{p.def.Features[i].Hash, s})
-			}
-		}
-	}
-	e.Uint(uint64(len(list)))
-	for _, f := range list {
-		e.Fixed(f.hash)
-		e.Bytes(f.state)
-	}
+	p.encodeFeatures(e)
 	e.Uint(uint64(len(p.tags)))
 	for _, t := range p.tags {
 		e.String(t.name)
@@ -176,6 +163,30 @@ func (p *state) encode(e *wire.Encoder) {
 	}
 	e.Uint(p.changeVersion)
 	e.Uint(p.docVersion)
+}
+
+func (p *state) encodeFeatures(e *wire.Encoder) {
+	if p.def == nil {
+		e.Uint(uint64(len(p.raw)))
+		for _, f := range p.raw {
+			e.Fixed(f.hash)
+			e.Bytes(f.state)
+		}
+		return
+	}
+	n := 0
+	for _, s := range p.features {
+		if s != nil {
+			n++
+		}
+	}
+	e.Uint(uint64(n))
+	for i, s := range p.features {
+		if s != nil {
+			e.Fixed(p.def.Features[i].Hash)
+			e.Bytes(s)
+		}
+	}
 }
 
 // decode reads a profile. One that was last evaluated under another catalogue stays as it was written

@@ -24,7 +24,7 @@ type timer struct {
 // timers is the index of due times. Its persistent form is a key per timer.
 type timers struct {
 	tree    *btree.BTreeG[timer]
-	changed map[timer]bool // since the last cut: true set, false removed
+	changed map[timer]bool // against the last cut: true only here, false only there
 }
 
 func (t *timers) init() {
@@ -43,13 +43,23 @@ func (t *timers) set(e *entry, due int64) {
 	if p.due != never {
 		old := timer{p.due, e.ID}
 		t.tree.Delete(old)
-		t.changed[old] = false
+		t.note(old, false)
 	}
 	if p.due = due; due != never {
 		now := timer{due, e.ID}
 		t.tree.ReplaceOrInsert(now)
-		t.changed[now] = true
+		t.note(now, true)
 	}
+}
+
+// note keeps what differs from the last cut: a timer that came and went between two cuts, as most do,
+// is never written.
+func (t *timers) note(k timer, set bool) {
+	if before, ok := t.changed[k]; ok && before != set {
+		delete(t.changed, k)
+		return
+	}
+	t.changed[k] = set
 }
 
 // register makes a timer fire at due or earlier: a later one is not written, firing re-checks.
@@ -59,18 +69,18 @@ func (t *timers) register(e *entry, due int64) {
 	}
 }
 
-// cut returns the changes of the index since the last cut.
-func (t *timers) cut() []profile.Change {
-	list := make([]profile.Change, 0, len(t.changed))
-	for k, set := range t.changed {
+// cut appends the changes of the index since the last cut; the caller sorts.
+func (t *timers) cut(list []profile.Change) []profile.Change {
+	set := []byte{metaVersion}
+	for k, here := range t.changed {
 		c := profile.Change{Key: k.key()}
-		if set {
-			c.Value = []byte{metaVersion}
+		if here {
+			c.Value = set
 		}
 		list = append(list, c)
 	}
 	clear(t.changed)
-	return list // the caller sorts
+	return list
 }
 
 const timerPrefix = 't'

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"unsafe"
 )
 
 // Version is the first byte of every record. A record of another version stops its reader.
@@ -20,7 +21,13 @@ var ErrMalformed = errors.New("malformed record")
 type Encoder struct{ B []byte }
 
 // Uint appends an unsigned varint.
-func (e *Encoder) Uint(v uint64) { e.B = binary.AppendUvarint(e.B, v) }
+func (e *Encoder) Uint(v uint64) {
+	if v < 0x80 { // nearly every length and count
+		e.B = append(e.B, byte(v))
+		return
+	}
+	e.B = binary.AppendUvarint(e.B, v)
+}
 
 // Fixed appends eight bytes: for hashes, which a varint would make longer.
 func (e *Encoder) Fixed(v uint64) { e.B = binary.LittleEndian.AppendUint64(e.B, v) }
@@ -70,8 +77,8 @@ type Decoder struct {
 	err error
 }
 
-// NewDecoder returns a decoder over a copy of b.
-func NewDecoder(b []byte) *Decoder { return &Decoder{s: string(b)} }
+// NewDecoder returns a decoder over b, which must not change any more: what is read shares its memory.
+func NewDecoder(b []byte) *Decoder { return &Decoder{s: unsafe.String(unsafe.SliceData(b), len(b))} }
 
 // Err returns the first error.
 func (d *Decoder) Err() error { return d.err }
@@ -88,6 +95,16 @@ func (d *Decoder) fail(what string) {
 
 // Uint reads an unsigned varint.
 func (d *Decoder) Uint() uint64 {
+	if len(d.s) > 0 && d.s[0] < 0x80 {
+		c := d.s[0]
+		d.s = d.s[1:]
+		return uint64(c)
+	}
+	return d.long()
+}
+
+// long reads a varint of more than one byte.
+func (d *Decoder) long() uint64 {
 	var v uint64
 	for i := 0; i < len(d.s) && i < binary.MaxVarintLen64; i++ {
 		c := d.s[i]
