@@ -35,43 +35,63 @@ type Value struct {
 
 // JSON returns the value as JSON: a number (amounts exact, durations in seconds), a string, a bool, a
 // time as RFC 3339 with ms in UTC; null if it is absent.
-func (v Value) JSON() string {
+func (v Value) JSON() string { return string(v.AppendJSON(nil)) }
+
+// AppendJSON appends JSON to b.
+func (v Value) AppendJSON(b []byte) []byte {
 	if v.Absent {
-		return "null"
+		return append(b, "null"...)
 	}
 	switch v.Kind {
 	case KindAmount:
-		return schemas.Decimal(v.Int).String()
+		return schemas.Decimal(v.Int).Append(b)
 	case KindText:
-		return quote(v.Text)
+		return appendQuoted(b, v.Text)
 	case KindBool:
-		return strconv.FormatBool(v.Int != 0)
+		return strconv.AppendBool(b, v.Int != 0)
 	case KindTime:
-		return quote(time.UnixMilli(v.Int).UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+		b = append(b, '"')
+		b = time.UnixMilli(v.Int).UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
+		return append(b, '"')
 	case KindDuration:
-		return seconds(v.Int)
+		return appendSeconds(b, v.Int)
 	default:
-		return strconv.FormatInt(v.Int, 10)
+		return strconv.AppendInt(b, v.Int, 10)
 	}
 }
 
-// seconds writes milliseconds as a decimal number of seconds. Value holds no duration below 0.
-func seconds(ms int64) string {
-	b := strconv.AppendInt(nil, ms/1000, 10)
+// appendSeconds writes milliseconds as a decimal number of seconds. Value holds no duration below 0.
+func appendSeconds(b []byte, ms int64) []byte {
+	b = strconv.AppendInt(b, ms/1000, 10)
 	if ms %= 1000; ms != 0 {
 		b = append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
 		b = bytes.TrimRight(b, "0")
 	}
-	return string(b)
+	return b
 }
 
-// quote writes a JSON string without the escapes of HTML, which would only hide the text.
-func quote(s string) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+// appendQuoted writes a JSON string without the escapes of HTML, which would only hide the text.
+func appendQuoted(b []byte, s string) []byte {
+	if plain(s) {
+		b = append(b, '"')
+		b = append(b, s...)
+		return append(b, '"')
+	}
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(s); err != nil {
-		return `""` // a string always encodes
+		return append(b, `""`...) // a string always encodes
 	}
-	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	return append(b, bytes.TrimSuffix(text.Bytes(), []byte("\n"))...)
+}
+
+// plain reports whether a JSON string of s is s in quotes: nearly always.
+func plain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

@@ -22,7 +22,7 @@ func (m *Machine) count(e *entry, ev *wire.Event, anchor int) {
 	m.settle(e)
 	m.touch(e, m.watermark())
 	p := e.profile
-	id := m.profileID(e.Node.Node)
+	id := m.profileOf(e)
 	if p.seen(ev.ID, m.meta.decided, m.dep.DedupeIDs) {
 		m.Counters.Duplicates++
 		repeat := *ev
@@ -142,7 +142,7 @@ func (m *Machine) read(features []int) string {
 	w.open('{')
 	for _, i := range features {
 		w.key(m.cat.Features[i].Name)
-		w.raw(m.inputs.Feature(i).JSON())
+		w.b = m.inputs.Feature(i).AppendJSON(w.b)
 	}
 	w.close('}')
 	return string(w.b)
@@ -179,7 +179,7 @@ func tagJSON(v, other string) any {
 // publish numbers a tag change, chains it to the profile's previous one, and emits it with its fact.
 func (m *Machine) publish(e *entry, c schemas.TagChange, why cause, read string) {
 	p := e.profile
-	id := m.profileID(e.Node.Node)
+	id := m.profileOf(e)
 	c.Version, c.PreviousVersion, c.Epoch = m.version(), p.changeVersion, m.dep.Epoch
 	p.changeVersion = c.Version
 	c.ID = m.changeID()

@@ -15,7 +15,7 @@ func (m *Machine) document(e *entry) {
 	p := e.profile
 	m.Counters.Documents++
 	p.docVersion, p.docAt, p.docDue = m.version(), m.watermark(), 0
-	id := m.profileID(e.Node.Node)
+	id := m.profileOf(e)
 	text, fact := m.describe(e)
 	m.out.Docs = append(m.out.Docs, Doc{Key: uuidText(id), Value: text, Version: p.docVersion})
 	m.fact(wire.Fact{Kind: wire.FactProfile, Version: p.docVersion, Profile: id, Doc: fact})
@@ -28,18 +28,39 @@ func (m *Machine) describe(e *entry) ([]byte, *wire.Doc) {
 	asOf := max(m.watermark(), p.lastSeen)
 	fact := &wire.Doc{AsOf: asOf, FirstSeen: p.firstSeen, LastSeen: p.lastSeen, Events: p.events,
 		Identifiers: slices.Clone(e.Root.Members), // the fact outlives this record; members may change in the next
-		Tags:        make([]wire.NamedValue, 0, len(p.tags)), Features: make([]wire.NamedValue, 0, len(p.features))}
+		Tags:        make([]wire.NamedValue, 0, len(p.tags))}
 	for _, t := range p.tags {
 		fact.Tags = append(fact.Tags, wire.NamedValue{Name: t.name, Value: valueText(tagJSON(t.value, ""))})
 	}
-	for i, s := range p.features {
-		if s != nil {
-			fact.Features = append(fact.Features, wire.NamedValue{Name: m.cat.Features[i].Name, Value: m.cat.Features[i].Value(s, asOf).JSON()})
-		}
-	}
-	doc := schemas.ProfileDoc{ProfileID: uuidText(m.profileID(e.Node.Node)), Epoch: m.dep.Epoch, Version: p.docVersion,
+	fact.Features = m.features(p, asOf)
+	doc := schemas.ProfileDoc{ProfileID: uuidText(m.profileOf(e)), Epoch: m.dep.Epoch, Version: p.docVersion,
 		TagVersion: p.changeVersion, Catalog: m.cat.Label(), Events: p.events}
 	return profileDocJSON(&doc, e.Root.Members, asOf, p.firstSeen, p.lastSeen, fact.Tags, fact.Features), fact
+}
+
+// features returns the values of a profile's features as JSON, all of them in one piece of memory.
+func (m *Machine) features(p *state, asOf int64) []wire.NamedValue {
+	n := 0
+	for _, s := range p.features {
+		if s != nil {
+			n++
+		}
+	}
+	list, text := make([]wire.NamedValue, 0, n), make([]byte, 0, 16*n)
+	m.ends = m.ends[:0]
+	for i, s := range p.features {
+		if s != nil {
+			text = m.cat.Features[i].Value(s, asOf).AppendJSON(text)
+			list = append(list, wire.NamedValue{Name: m.cat.Features[i].Name})
+			m.ends = append(m.ends, len(text))
+		}
+	}
+	all, from := string(text), 0
+	for k, end := range m.ends {
+		list[k].Value = all[from:end]
+		from = end
+	}
+	return list
 }
 
 // Lookup answers where an identifier leads: the document of its profile, or the identifier of its
@@ -82,13 +103,18 @@ func uuidText(u [16]byte) string {
 
 // valueText is a tag's value as JSON text.
 func valueText(v any) string {
-	switch v {
+	switch v := v.(type) {
 	case nil:
 		return "null"
-	case true:
-		return "true"
-	case false:
+	case bool:
+		if v {
+			return "true"
+		}
 		return "false"
+	case string:
+		w := writer{b: make([]byte, 0, len(v)+2)}
+		w.string(v)
+		return string(w.b)
 	}
 	return string(mustJSON(v))
 }

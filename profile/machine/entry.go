@@ -16,11 +16,12 @@ import (
 // entry is a node of identity with, at a root, its profile.
 type entry struct {
 	identity.Node
-	profile *state // nil at a child
-	dirty   bool   // changed since the last cut
-	used    bool   // touched since the last look of the eviction
-	cut     int64  // number of the cut that serialised it last
-	size    int    // of its last serialised form, or 0: the next one is about as long
+	profile *state   // nil at a child
+	dirty   bool     // changed since the last cut
+	used    bool     // touched since the last look of the eviction
+	cut     int64    // number of the cut that serialised it last
+	id      [16]byte // its profile's; zero: not computed yet
+	size    int      // of its last serialised form, or 0: the next one is about as long
 }
 
 // newBytes is what an entry is thought to take that was not serialised yet.

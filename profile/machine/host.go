@@ -36,7 +36,7 @@ func (h *host) Refused(edge identity.Edge, other, cause, reason string) {
 }
 
 func (h *host) edge(via, other, cause, reason string, accepted bool) {
-	h.m.fact(wire.Fact{Kind: wire.FactEdge, Version: h.m.version(), Profile: h.m.profileID(h.at.Node.Node),
+	h.m.fact(wire.Fact{Kind: wire.FactEdge, Version: h.m.version(), Profile: h.m.profileOf(h.at),
 		Edge: &wire.Edge{A: other, B: via, Accepted: accepted, Reason: reason, Cause: cause, At: h.m.meta.decided}})
 }
 
@@ -48,7 +48,7 @@ func (h *host) Surrender(winner wire.Node, causeID string) []byte {
 	p := e.profile
 	m.timers.set(e, never)
 	p.docDue = 0
-	id := m.profileID(e.Node.Node)
+	id := m.profileOf(e)
 	why := cause{kind: schemas.CauseMerge, event: causeID, at: m.meta.decided}
 	// An address without events is known to consumers too, if it accepted a child that is on its way here:
 	// the child has named it as its winner.
@@ -86,7 +86,7 @@ func (h *host) Absorbed(msg *wire.Message, text []byte) error {
 	m.Counters.Merges++
 	q.align(m.cat)
 	p := e.profile
-	id := m.profileID(e.Node.Node)
+	id := m.profileOf(e)
 	version := m.version() // one for the whole relation: its rows differ by their losers
 	for _, f := range q.absorbed {
 		m.fact(wire.Fact{Kind: wire.FactMerge, Version: version, Profile: id, Merge: &wire.Merge{

@@ -51,6 +51,7 @@ type Machine struct {
 	hash     uint64
 	self     int32
 	idMAC    hash.Hash
+	idText   []byte // scratch
 	weak     map[string]bool
 	view     View
 	compiler func(yaml []byte, version int64, dep *schemas.Deployment) (*tag.Catalog, error)
@@ -70,6 +71,7 @@ type Machine struct {
 	skipped  []wire.Skip // of them, those in the record being applied; nearly always nil
 
 	touched  []int  // scratch: tags to evaluate
+	ends     []int  // scratch: of values in a document's text
 	inputs   inputs // scratch: what a rule reads
 	Counters Counters
 }
@@ -344,16 +346,26 @@ func (m *Machine) fact(f wire.Fact) {
 	m.out.Facts = append(m.out.Facts, f)
 }
 
+// profileOf is the id of the profile that lives at an entry.
+func (m *Machine) profileOf(e *entry) [16]byte {
+	if e.id == ([16]byte{}) {
+		e.id = m.profileID(e.Node.Node)
+	}
+	return e.id
+}
+
 // profileID derives a profile's UUID (RFC 9562 version 8) from its root's identifier and birth with a
 // keyed hash: the same whoever computes it, a new one if the identifier is born again, and no way
 // back to the identifier without the key.
 func (m *Machine) profileID(n wire.Node) (id [16]byte) {
-	var e wire.Encoder
+	e := wire.Encoder{B: m.idText[:0]}
 	e.String(n.ID)
 	e.Int(n.Born)
 	m.idMAC.Reset()
 	m.idMAC.Write(e.B)
-	copy(id[:], m.idMAC.Sum(nil))
+	e.B = m.idMAC.Sum(e.B[:0])
+	copy(id[:], e.B)
+	m.idText = e.B
 	id[6] = id[6]&0x0f | 0x80
 	id[8] = id[8]&0x3f | 0x80
 	return id

@@ -61,14 +61,16 @@ func (p *state) value(tag string) string {
 }
 
 func (p *state) find(tag string) (int, bool) {
-	return slices.BinarySearchFunc(p.tags, tag, func(t tagValue, name string) int {
-		if t.name < name {
-			return -1
-		} else if t.name > name {
-			return 1
+	lo, hi := 0, len(p.tags)
+	for lo < hi {
+		mid := int(uint(lo+hi) / 2)
+		if p.tags[mid].name < tag {
+			lo = mid + 1
+		} else {
+			hi = mid
 		}
-		return 0
-	})
+	}
+	return lo, lo < len(p.tags) && p.tags[lo].name == tag
 }
 
 func (p *state) setTag(tag, value string) {

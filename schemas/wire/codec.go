@@ -75,6 +75,10 @@ func (e *Encoder) UUID(u [16]byte) { e.B = append(e.B, u[:]...) }
 type Decoder struct {
 	s   string
 	err error
+
+	// Memory for the lists of many small elements that one record has.
+	texts []string
+	props []Prop
 }
 
 // NewDecoder returns a decoder over b, which must not change any more: what is read shares its memory.
@@ -198,10 +202,30 @@ func (d *Decoder) Strings() []string {
 	if n == 0 {
 		return nil
 	}
-	out := make([]string, 0, min(n, presize))
+	out := d.takeTexts(n)
 	for i := 0; i < n && d.err == nil; i++ {
 		out = append(out, d.String())
 	}
+	return out
+}
+
+// takeTexts returns an empty list with room for n texts, or for as many as are believed at once.
+func (d *Decoder) takeTexts(n int) []string {
+	if n = min(n, presize); n > len(d.texts) {
+		d.texts = make([]string, max(n, min(len(d.s)/32, presize)))
+	}
+	out := d.texts[:0:n]
+	d.texts = d.texts[n:]
+	return out
+}
+
+// takeProps is takeTexts for properties.
+func (d *Decoder) takeProps(n int) []Prop {
+	if n = min(n, presize); n > len(d.props) {
+		d.props = make([]Prop, max(n, min(len(d.s)/32, presize)))
+	}
+	out := d.props[:0:n]
+	d.props = d.props[n:]
 	return out
 }
 

@@ -84,7 +84,7 @@ func (ev *Event) Decode(d *Decoder) {
 	ev.Identifiers = d.Strings()
 	ev.Props = nil
 	if n := d.Count(); n > 0 {
-		ev.Props = make([]Prop, 0, min(n, presize))
+		ev.Props = d.takeProps(n)
 		for i := 0; i < n && d.err == nil; i++ {
 			ev.Props = append(ev.Props, Prop{})
 			ev.Props[i] = Prop{d.String(), PropKind(d.Byte()), d.String()}

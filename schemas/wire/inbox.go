@@ -169,9 +169,10 @@ func DecodeInbox(b []byte) (*InboxRecord, error) {
 	}
 	if n := d.Count(); n > 0 {
 		r.Routed = make([]Routed, 0, min(n, presize))
+		events := make([]Event, 0, min(n, presize)) // one allocation for all
 		for i := 0; i < n && d.err == nil; i++ {
 			r.Routed = append(r.Routed, Routed{})
-			r.Routed[i].decode(d)
+			events = r.Routed[i].decode(d, events)
 		}
 	}
 	if n := d.Count(); n > 0 {
@@ -212,15 +213,18 @@ func (r *Routed) encode(e *Encoder) {
 	r.Rejected.Encode(e)
 }
 
-func (r *Routed) decode(d *Decoder) {
+// decode reads an item; its event becomes the next of events.
+func (r *Routed) decode(d *Decoder, events []Event) []Event {
 	r.Stamp = d.Int()
-	if d.Bool() {
-		r.Event = new(Event)
-		r.Event.Decode(d)
-		return
+	if !d.Bool() {
+		r.Rejected = new(Rejected)
+		r.Rejected.Decode(d)
+		return events
 	}
-	r.Rejected = new(Rejected)
-	r.Rejected.Decode(d)
+	events = append(events, Event{}) // where the list has to grow, the events before stay where they are
+	r.Event = &events[len(events)-1]
+	r.Event.Decode(d)
+	return events
 }
 
 // Encode appends the dead letter's description.
