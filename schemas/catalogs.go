@@ -10,8 +10,8 @@ import (
 //go:embed catalog/*.yaml
 var catalogs embed.FS
 
-// ShippedCatalog returns the text of a catalogue that comes with Portrait: private-domain, demo or
-// online-retail. The error lists the names.
+// ShippedCatalog returns the text of a catalogue that comes with Portrait: private-domain, demo,
+// online-retail or stress-300. The error lists the names.
 func ShippedCatalog(name string) ([]byte, error) {
 	text, err := catalogs.ReadFile("catalog/" + name + ".yaml")
 	if err == nil {

@@ -11,6 +11,6 @@ func benchCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand()
+	c.AddCommand(benchMachineCommand())
 	return c
 }
