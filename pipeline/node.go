@@ -80,7 +80,7 @@ func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 		c.Producer = kafka.DefaultProducerConfig()
 		// Records to inboxes and facts are large and repetitive: a third of the bytes to copy, send and write
 		// is worth more than the microsecond it takes.
-		c.Producer.Compression = kafka.CompressionLZ4
+		c.Producer.Compression = kafka.CompressionSnappy
 	}
 	if n.producer, err = kafka.NewProducer(context.WithoutCancel(ctx), client, c.Producer); err != nil {
 		return nil, err

@@ -25,7 +25,8 @@ type replay struct {
 
 // person finds out whose a profile of the topic is. A merged profile is its winner's.
 func (c *checker) person(p *profile) int32 {
-	for _, identifier := range p.identifiers {
+	list, _ := p.canonical() // replay tells of those that cannot be read
+	for _, identifier := range list {
 		if person, ok := c.owner[identifier]; ok {
 			return person
 		}
@@ -36,6 +37,9 @@ func (c *checker) person(p *profile) int32 {
 func (c *checker) replay(d *differences) replay {
 	r := replay{tags: make([]ledger.Tags, len(c.Topic.profiles)), people: make([]int32, len(c.Topic.profiles))}
 	for i := range c.Topic.profiles {
+		if _, err := c.Topic.profiles[i].canonical(); err != nil {
+			d.add("%v", err)
+		}
 		r.people[i] = c.person(&c.Topic.profiles[i])
 	}
 	instant := c.instant.UnixMilli()

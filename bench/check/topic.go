@@ -42,7 +42,8 @@ type profile struct {
 	version     uint64
 	merged      bool // into winner
 	winner      string
-	identifiers []string // canonical
+	identifiers jsontext.Value // as received, read when somebody asks: canonical
+	list        []string       // of identifiers, once read
 }
 
 // Seen is one record of the topic as the consumer understood it.
@@ -88,18 +89,18 @@ func (t *Topic) Clone() *Topic {
 
 // record is schemas.TagChange with values left as JSON.
 type record struct {
-	ID              string              `json:"id"`
-	ProfileID       string              `json:"profile_id"`
-	Tag             string              `json:"tag"`
-	Change          schemas.Change      `json:"change"`
-	Value           jsontext.Value      `json:"value"`
-	Winner          string              `json:"winner"`
-	Version         uint64              `json:"version"`
-	PreviousVersion uint64              `json:"previous_version"`
-	Cause           schemas.Cause       `json:"cause"`
-	EventTime       time.Time           `json:"event_time"`
-	DecidedAt       time.Time           `json:"decided_at"`
-	Identifiers     map[string][]string `json:"identifiers"`
+	ID              string         `json:"id"`
+	ProfileID       string         `json:"profile_id"`
+	Tag             string         `json:"tag"`
+	Change          schemas.Change `json:"change"`
+	Value           jsontext.Value `json:"value"`
+	Winner          string         `json:"winner"`
+	Version         uint64         `json:"version"`
+	PreviousVersion uint64         `json:"previous_version"`
+	Cause           schemas.Cause  `json:"cause"`
+	EventTime       time.Time      `json:"event_time"`
+	DecidedAt       time.Time      `json:"decided_at"`
+	Identifiers     jsontext.Value `json:"identifiers"`
 }
 
 // Add takes the value of the next record of a partition. It fails if that is no tag change.
@@ -125,7 +126,10 @@ func (t *Topic) Add(value []byte) (Seen, error) {
 	}
 	p.version = r.Version
 	if len(r.Identifiers) > 0 {
-		p.identifiers = canonicalList(r.Identifiers)
+		if r.Identifiers.Kind() != '{' {
+			return Seen{}, fmt.Errorf("tag change: id %q: identifiers are %s", r.ID, r.Identifiers)
+		}
+		p.identifiers, p.list = r.Identifiers, nil
 	}
 	if r.Change == schemas.Merged {
 		p.merged, p.winner = true, r.Winner
@@ -166,16 +170,23 @@ func (t *Topic) intern(s string) int32 {
 	return n
 }
 
-// canonicalList joins types and values. A value may come with its type in front already.
-func canonicalList(byType map[string][]string) []string {
-	var list []string
+// canonical returns the profile's identifiers.
+func (p *profile) canonical() ([]string, error) {
+	if p.identifiers == nil || p.list != nil {
+		return p.list, nil
+	}
+	var byType map[string][]string
+	if err := json.Unmarshal(p.identifiers, &byType); err != nil {
+		return nil, fmt.Errorf("tag changes: identifiers of profile %s: %w", p.id, err)
+	}
+	p.list = []string{}
 	for typ, values := range byType {
 		for _, v := range values {
-			if schemas.BaseType(v) != schemas.BaseType(typ) {
+			if schemas.BaseType(v) != schemas.BaseType(typ) { // a value may come with its type in front
 				v = typ + ":" + v
 			}
-			list = append(list, v)
+			p.list = append(p.list, v)
 		}
 	}
-	return list
+	return p.list, nil
 }

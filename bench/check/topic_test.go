@@ -94,7 +94,7 @@ func TestCloneIsIndependent(t *testing.T) {
 	}
 }
 
-func TestCanonicalList(t *testing.T) {
+func TestCanonical(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		in   map[string][]string
@@ -106,10 +106,14 @@ func TestCanonicalList(t *testing.T) {
 		{"none", nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := canonicalList(c.in)
+			text, err := json.Marshal(c.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := (&profile{identifiers: text}).canonical()
 			slices.Sort(got)
-			if !slices.Equal(got, c.want) {
-				t.Fatalf("%v, want %v", got, c.want)
+			if err != nil || !slices.Equal(got, c.want) {
+				t.Fatalf("%v, %v, want %v", got, err, c.want)
 			}
 		})
 	}

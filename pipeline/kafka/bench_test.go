@@ -16,7 +16,7 @@ import (
 // BenchmarkProduceFetch sends records of 300 bytes through 4 partitions as fast as it can, and fetches
 // them; the process's CPU includes the embedded broker.
 func BenchmarkProduceFetch(b *testing.B) {
-	for _, compression := range []kafka.Compression{kafka.CompressionNone, kafka.CompressionLZ4} {
+	for _, compression := range []kafka.Compression{kafka.CompressionNone, kafka.CompressionLZ4, kafka.CompressionSnappy} {
 		b.Run("embedded/"+string(compression), func(b *testing.B) {
 			through(b, embedded, 0, func(c *kafka.ProducerConfig) { c.Compression = compression })
 		})

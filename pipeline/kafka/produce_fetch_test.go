@@ -17,7 +17,7 @@ import (
 
 // Several partitions at once, records of every shape: what was acknowledged comes back, once, in order.
 func TestRecordsComeBackInOrder(t *testing.T) {
-	for _, compression := range []kafka.Compression{kafka.CompressionNone, kafka.CompressionLZ4} {
+	for _, compression := range []kafka.Compression{kafka.CompressionNone, kafka.CompressionLZ4, kafka.CompressionSnappy} {
 		t.Run(string(compression), func(t *testing.T) {
 			onEach(t, func(t *testing.T, client *kafka.Client) {
 				const partitions, each = 3, 2000
