@@ -126,7 +126,7 @@ func (t *Topic) Add(value []byte) (Seen, error) {
 	}
 	p.version = r.Version
 	if len(r.Identifiers) > 0 {
-		if r.Identifiers.Kind() != '{' {
+		if k := r.Identifiers.Kind(); k != '{' && k != 'n' {
 			return Seen{}, fmt.Errorf("tag change: id %q: identifiers are %s", r.ID, r.Identifiers)
 		}
 		p.identifiers, p.list = r.Identifiers, nil
