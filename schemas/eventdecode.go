@@ -10,14 +10,25 @@ import (
 )
 
 // EventDecoder reads records of portrait.events and keeps its memory between them. It is for one
-// goroutine. It is the only place that knows which JSON library reads events.
+// goroutine. It is the only place that knows who reads the JSON of events: our scanner what is plain,
+// jsontext everything else.
 type EventDecoder struct {
+	src    source // scan or dec
+	scan   scanner
 	dec    *jsontext.Decoder
 	in     bytes.Buffer
 	text   string // the event under the decoder as a string: texts without escapes are slices of it
 	ranges [][2]int
 	ev     RawEvent
 	fields []RawProp // unknown top-level fields of ev
+}
+
+// source is a reader of JSON, at a place in it.
+type source interface {
+	PeekKind() jsontext.Kind
+	ReadToken() (jsontext.Token, error)
+	ReadValue() (jsontext.Value, error)
+	InputOffset() int64
 }
 
 // NewEventDecoder returns a decoder ready to use.
@@ -57,18 +68,18 @@ func (d *EventDecoder) array(value, b []byte, f func(Item)) {
 func (d *EventDecoder) split(b []byte) *Rejection {
 	d.reset(b, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	d.ranges = d.ranges[:0]
-	if _, err := d.dec.ReadToken(); err != nil {
+	if _, err := d.src.ReadToken(); err != nil {
 		return classify(err, b)
 	}
-	for d.dec.PeekKind() != ']' {
-		v, err := d.dec.ReadValue()
+	for d.src.PeekKind() != ']' {
+		v, err := d.src.ReadValue()
 		if err != nil {
 			return classify(err, b)
 		}
 		if len(d.ranges) == MaxEventsPerRecord {
 			return reject(ReasonTooManyEvents, "an array may hold %d events", MaxEventsPerRecord)
 		}
-		end := int(d.dec.InputOffset())
+		end := int(d.src.InputOffset())
 		d.ranges = append(d.ranges, [2]int{end - len(v), end})
 	}
 	if err := d.close(b); err != nil {
@@ -85,12 +96,22 @@ func (d *EventDecoder) one(b []byte) (*RawEvent, *Rejection) {
 	if len(b) > MaxEventBytes {
 		return nil, reject(ReasonEventTooLarge, "%d bytes; an event may have %d", len(b), MaxEventBytes)
 	}
-	d.reset(b)
 	d.text = string(b)
+	d.scan.reset(b)
+	d.src = &d.scan
+	if ev, err := d.event(b); err == nil {
+		return ev, nil
+	}
+	d.reset(b)
+	return d.event(b) // jsontext has the last word, and the words for it
+}
+
+// event reads an event from the source.
+func (d *EventDecoder) event(b []byte) (*RawEvent, *Rejection) {
 	d.ev = RawEvent{Identifiers: d.ev.Identifiers[:0], Props: d.ev.Props[:0]}
 	d.fields = d.fields[:0]
 	if b[0] != '{' {
-		if _, err := d.dec.ReadValue(); err != nil {
+		if _, err := d.src.ReadValue(); err != nil {
 			return nil, classify(err, b)
 		}
 		if err := d.trailing(b); err != nil {
@@ -113,17 +134,18 @@ func (d *EventDecoder) one(b []byte) (*RawEvent, *Rejection) {
 func (d *EventDecoder) reset(b []byte, o ...jsontext.Options) {
 	d.in = *bytes.NewBuffer(b)
 	d.dec.Reset(&d.in, o...)
+	d.src = d.dec
 }
 
 // object reads an object from its opening brace and calls member for each name, with the value next.
 func (d *EventDecoder) object(b []byte, member func(b []byte, name string) *Rejection) *Rejection {
-	if _, err := d.dec.ReadToken(); err != nil {
+	if _, err := d.src.ReadToken(); err != nil {
 		return classify(err, b)
 	}
 	for {
-		switch d.dec.PeekKind() {
+		switch d.src.PeekKind() {
 		case '}':
-			if _, err := d.dec.ReadToken(); err != nil {
+			if _, err := d.src.ReadToken(); err != nil {
 				return classify(err, b)
 			}
 			return nil
@@ -141,27 +163,27 @@ func (d *EventDecoder) object(b []byte, member func(b []byte, name string) *Reje
 
 // value reads the next value; its text shares the event's memory.
 func (d *EventDecoder) value(b []byte) (jsontext.Kind, string, *Rejection) {
-	v, err := d.dec.ReadValue()
+	v, err := d.src.ReadValue()
 	if err != nil {
 		return 0, "", classify(err, b)
 	}
-	end := int(d.dec.InputOffset())
+	end := int(d.src.InputOffset())
 	return v.Kind(), d.text[end-len(v) : end], nil
 }
 
 // at names the place that the decoder has reached.
-func (d *EventDecoder) at() int64 { return d.dec.InputOffset() }
+func (d *EventDecoder) at() int64 { return d.src.InputOffset() }
 
 // close reads the end of the array and of the input.
 func (d *EventDecoder) close(b []byte) *Rejection {
-	if _, err := d.dec.ReadToken(); err != nil {
+	if _, err := d.src.ReadToken(); err != nil {
 		return classify(err, b)
 	}
 	return d.trailing(b)
 }
 
 func (d *EventDecoder) trailing(b []byte) *Rejection {
-	_, err := d.dec.ReadToken()
+	_, err := d.src.ReadToken()
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
@@ -173,6 +195,9 @@ func (d *EventDecoder) trailing(b []byte) *Rejection {
 
 // classify names the reason of a syntax error. It may be slow: it runs once per dead letter.
 func classify(err error, b []byte) *Rejection {
+	if errors.Is(err, errUnusual) {
+		return unusual
+	}
 	at := offsetOf(err, b)
 	if errors.Is(err, jsontext.ErrDuplicateName) {
 		return reject(ReasonDuplicateKey, "an object has a name twice, near byte %d", at)
@@ -188,6 +213,9 @@ func classify(err error, b []byte) *Rejection {
 	}
 	return reject(ReasonNotJSON, "syntax error near byte %d", at)
 }
+
+// unusual is what the scanner's errors become; nobody outside sees it.
+var unusual = &Rejection{Reason: ReasonNotJSON}
 
 func offsetOf(err error, b []byte) int64 {
 	var s *jsontext.SyntacticError

@@ -10,7 +10,7 @@ import (
 
 // field reads the value of one top-level field. null means absent for every field of the contract.
 func (d *EventDecoder) field(b []byte, name string) *Rejection {
-	kind := d.dec.PeekKind()
+	kind := d.src.PeekKind()
 	switch {
 	case name == "properties" && kind == '{':
 		return d.object(b, d.property)
@@ -114,18 +114,18 @@ func (d *EventDecoder) add(list *[]RawProp, name string, kind jsontext.Kind, tex
 
 // identifier reads one member of "identifiers": a value, a list of values, or null.
 func (d *EventDecoder) identifier(b []byte, name string) *Rejection {
-	if d.dec.PeekKind() != '[' {
+	if d.src.PeekKind() != '[' {
 		return d.identifierValue(b, name)
 	}
-	if _, err := d.dec.ReadToken(); err != nil {
+	if _, err := d.src.ReadToken(); err != nil {
 		return classify(err, b)
 	}
-	for d.dec.PeekKind() != ']' {
+	for d.src.PeekKind() != ']' {
 		if err := d.identifierValue(b, name); err != nil {
 			return err
 		}
 	}
-	if _, err := d.dec.ReadToken(); err != nil {
+	if _, err := d.src.ReadToken(); err != nil {
 		return classify(err, b)
 	}
 	return nil
