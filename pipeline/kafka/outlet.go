@@ -25,6 +25,7 @@ type item struct {
 type outlet struct {
 	producer *Producer
 	place    place
+	most     time.Duration // the largest gap between requests
 	wake     chan struct{} // holds one token while the queue has something
 	room     chan struct{} // holds one token after something left the queue
 
@@ -37,8 +38,12 @@ type outlet struct {
 }
 
 func newOutlet(p *Producer, at place) *outlet {
+	most, ok := p.config.Gaps[at.topic]
+	if !ok {
+		most = p.config.MaxGap
+	}
 	return &outlet{
-		producer: p, place: at,
+		producer: p, place: at, most: most,
 		wake: make(chan struct{}, 1), room: make(chan struct{}, 1), settled: make(chan struct{}),
 	}
 }
@@ -133,7 +138,7 @@ func (o *outlet) run() {
 			if wait := gap - time.Since(began); wait > 0 && !pause(ctx, wait) {
 				return
 			}
-			gap = grow(gap, o.producer.config.MaxGap)
+			gap = grow(gap, o.most)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,12 +35,13 @@ const (
 // ProducerConfig bounds a producer. Take DefaultProducerConfig and change what you must.
 type ProducerConfig struct {
 	Compression  Compression
-	QueueRecords int           // records waiting per output partition
-	QueueBytes   int           // bytes waiting per output partition; one record always fits
-	BatchRecords int           // records per request
-	BatchBytes   int           // bytes per request; a larger record goes alone; below max.message.bytes of every topic
-	MaxGap       time.Duration // between requests of a busy partition
-	TopicGrace   time.Duration // how long a topic may be unknown before it counts as gone
+	QueueRecords int                      // records waiting per output partition
+	QueueBytes   int                      // bytes waiting per output partition; one record always fits
+	BatchRecords int                      // records per request
+	BatchBytes   int                      // bytes per request; a larger record goes alone; below max.message.bytes of every topic
+	MaxGap       time.Duration            // between requests of a busy partition
+	Gaps         map[string]time.Duration // by topic, instead of MaxGap: for readers that can wait
+	TopicGrace   time.Duration            // how long a topic may be unknown before it counts as gone
 }
 
 // DefaultProducerConfig returns the defaults.
@@ -64,6 +67,8 @@ func (c *ProducerConfig) Validate() error {
 		return errors.New("producer: bounds of queue and batch must be at least 1")
 	case c.MaxGap < 0 || c.MaxGap > time.Second:
 		return fmt.Errorf("producer: a gap of %v; want 0 to 1s", c.MaxGap)
+	case slices.ContainsFunc(slices.Collect(maps.Values(c.Gaps)), func(d time.Duration) bool { return d < 0 || d > time.Second }):
+		return fmt.Errorf("producer: gaps of %v; want 0 to 1s", c.Gaps)
 	case c.TopicGrace < metadataTTL:
 		return fmt.Errorf("producer: a topic grace of %v; want at least %v, the age of metadata", c.TopicGrace, metadataTTL)
 	}
