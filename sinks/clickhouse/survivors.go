@@ -32,10 +32,14 @@ func (s *survivors) changed() {
 	}
 }
 
-// run reloads when asked to, until ctx ends. A reload reads all merges, so it takes at most a tenth
-// of the time, however long it becomes.
+// rest is the pause after a reload that took so long, and the one before it so long. A reload reads all merges, so it takes at
+// most a tenth of the time, however long it becomes. One that hung because the server stood still says nothing about
+// that: the shorter of the two counts.
+func rest(took, before time.Duration) time.Duration { return 9 * min(took, before) }
+
+// run reloads when asked to, until ctx ends.
 func (s *survivors) run(ctx context.Context) {
-	failures := 0
+	failures, before := 0, time.Duration(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -44,7 +48,9 @@ func (s *survivors) run(ctx context.Context) {
 		}
 		began := time.Now()
 		err := s.server.reloadSurvivors(ctx)
-		pause := 9 * time.Since(began)
+		took := time.Since(began)
+		pause := rest(took, before)
+		before = took
 		if ctx.Err() != nil {
 			return
 		}
@@ -56,12 +62,12 @@ func (s *survivors) run(ctx context.Context) {
 		} else {
 			failures = 0
 		}
-		rest := time.NewTimer(pause)
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
-			rest.Stop()
+			timer.Stop()
 			return
-		case <-rest.C:
+		case <-timer.C:
 		}
 	}
 }
