@@ -93,6 +93,29 @@ func StartApache(ctx context.Context, config ApacheConfig) (*Apache, error) {
 // Addr returns host:port.
 func (a *Apache) Addr() string { return a.addr }
 
+// PID returns the process id of the node.
+func (a *Apache) PID() int { return a.cmd.Process.Pid }
+
+// Done is closed when the node has ended, in whatever way.
+func (a *Apache) Done() <-chan struct{} { return a.exited }
+
+// Stop ends the node as an operator would, with its log closed and its leadership given up, and waits for it. One that does
+// not end in time is killed, and the error says so.
+func (a *Apache) Stop(limit time.Duration) error {
+	defer a.Close()
+	if err := a.cmd.Process.Signal(os.Interrupt); err != nil {
+		return fmt.Errorf("apache kafka: stop: %w", err)
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-a.exited:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("apache kafka: still there %v after it was asked to stop; killed", limit)
+	}
+}
+
 // Close kills the node, as a crash would, and waits until it is gone.
 func (a *Apache) Close() {
 	_ = a.cmd.Process.Kill() // it fails only for a process that is gone
