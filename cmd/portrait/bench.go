@@ -11,6 +11,10 @@ func benchCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(benchMachineCommand())
+	c.AddCommand(
+		benchMachineCommand(),
+		brokerCommand(),
+		tortureCommand(),
+	)
 	return c
 }
