@@ -15,8 +15,8 @@ import (
 )
 
 // errClock is why a router process has stopped ticking.
-var errClock = errors.New("wall and monotonic clock have parted by more than a second (a suspended machine, or a step of the wall): " +
-	"no ticks, so timers wait; restart the process when the wall is right")
+var errClock = errors.New("the wall clock runs more than a second ahead of the brokers', or has parted from the monotonic one (a suspended " +
+	"machine, or a step of the wall): no ticks, so timers wait; set the wall right: the next event shows it, or a restart of the process")
 
 // RouterStatus is what an events partition's driver tells metrics and readiness.
 type RouterStatus struct {
@@ -29,21 +29,21 @@ type RouterStatus struct {
 // routers runs the routers of this process: one per events partition it owns, and one ticker for all.
 type routers struct {
 	node    *Node
-	mu      sync.Mutex // guards ticker, and that a tick is queued behind what it speaks of
+	mu      sync.Mutex // guards ticker and guard, and that a tick is queued behind what it speaks of
 	ticker  *router.Ticker
 	guard   router.ClockGuard
+	wall    func() int64 // ms since 1970
+	mono    func() int64 // ms of the monotonic clock
 	suspect atomic.Bool
 	status  []atomic.Pointer[RouterStatus]
-	start   time.Time // of the monotonic clock
 }
 
 func newRouters(n *Node) *routers {
-	return &routers{node: n, ticker: router.NewTicker(n.dep), start: time.Now(),
+	start := time.Now()
+	return &routers{node: n, ticker: router.NewTicker(n.dep), wall: func() int64 { return time.Now().UnixMilli() },
+		mono:   func() int64 { return time.Since(start).Milliseconds() },
 		status: make([]atomic.Pointer[RouterStatus], n.dep.EventsPartitions)}
 }
-
-// mono is the monotonic clock in ms.
-func (r *routers) mono() int64 { return time.Since(r.start).Milliseconds() }
 
 // run owns the assigned events partitions until ctx ends or one of them fails.
 func (r *routers) run(ctx context.Context, assigned []int) error {
@@ -77,13 +77,16 @@ func (r *routers) tick(ctx context.Context) error {
 }
 
 func (r *routers) tickOnce(ctx context.Context) error {
-	suspect := r.guard.Suspect(time.Now().UnixMilli(), r.mono())
-	if suspect != r.suspect.Swap(suspect) && suspect {
-		r.node.trouble("clock", errClock)
-	}
 	r.mu.Lock()
+	suspect := r.guard.Suspect(r.wall(), r.mono())
 	due := r.ticker.Due(r.mono(), suspect)
 	r.mu.Unlock()
+	switch changed := suspect != r.suspect.Swap(suspect); {
+	case changed && suspect:
+		r.node.trouble("clock", errClock)
+	case changed:
+		r.node.log.Info("the wall clock is right again: ticks go on")
+	}
 	for i := range due {
 		o := InboxOutput(r.node.topics, &due[i])
 		if err := r.node.producer.Send(ctx, o.Topic, o.Partition, o.Record, nil); err != nil {
@@ -129,8 +132,9 @@ func (r *routers) partition(ctx context.Context, p int) error {
 	step := NewRouting(r.node.dep, norm, r.node.topics, p, func(offset int64) { r.node.routerGroup.Commit(p, offset) })
 	f := kafka.NewFetcher(r.node.client, r.node.topics.Events, p, at)
 	status := RouterStatus{Partition: p, Position: at, Counts: router.Counts{Rejected: map[schemas.Reason]int{}}}
+	end := clocks{wall: -1}
 	for {
-		before := time.Now().UnixMilli()
+		before := r.clocks()
 		b, err := f.Next(ctx)
 		if err != nil {
 			return err
@@ -142,20 +146,39 @@ func (r *routers) partition(ctx context.Context, p int) error {
 			}
 			continue
 		}
-		start := time.Now()
+		start, got := time.Now(), r.clocks()
 		if err := r.handle(ctx, step, p, b, &status); err != nil {
 			return err
 		}
-		if b.Next >= b.High {
-			r.mu.Lock()
-			r.ticker.ReachedEnd(int32(p), before)
-			r.mu.Unlock()
-		}
+		end = r.tell(p, &b, before, got, end)
 		status.Position, status.High = b.Next, b.High
 		status.RouteSeconds += time.Since(start).Seconds()
 		snapshot := status
 		r.status[p].Store(&snapshot)
 	}
+}
+
+// clocks are both clocks at one moment, in ms.
+type clocks struct{ wall, mono int64 }
+
+func (r *routers) clocks() clocks { return clocks{r.wall(), r.mono()} }
+
+// tell says to guard and ticker what a fetch shows of time: it was asked for at before, and was here at
+// got. end is before of the last fetch that found the partition's end in front of b, its wall -1 if that
+// one did not; tell returns the same for the next.
+func (r *routers) tell(p int, b *kafka.Batch, before, got, end clocks) clocks {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(b.Records); n > 0 && end.wall >= 0 && b.Records[n-1].Appended {
+		r.guard.Witness(end.wall, b.Records[n-1].Time, got.wall, got.mono)
+	}
+	if b.Next < b.High {
+		return clocks{wall: -1}
+	}
+	if !r.guard.Suspect(before.wall, before.mono) { // what a wrong wall says must not wait in the ticker either
+		r.ticker.ReachedEnd(int32(p), before.wall)
+	}
+	return before
 }
 
 // handle routes one fetch and queues what comes of it.
@@ -164,7 +187,7 @@ func (r *routers) handle(ctx context.Context, step *Routing, p int, b kafka.Batc
 		return nil
 	}
 	start := time.Now()
-	out := step.Step(start.UnixMilli(), b.Records, func() { r.node.stages.route.Observe(time.Since(start)) })
+	out := step.Step(r.wall(), b.Records, func() { r.node.stages.route.Observe(time.Since(start)) })
 	addCounts(&status.Counts, &out.Counts)
 	for i := range out.Outputs {
 		o := &out.Outputs[i]

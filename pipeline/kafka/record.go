@@ -13,10 +13,11 @@ type Record struct {
 	Offset int64 // set by the broker; ignored by Send
 	// Time is in ms since 1970: the broker's on LogAppendTime topics, else the writer's. Send takes 0
 	// for now; brokers count retention by it, so records of long ago would vanish at once.
-	Time    int64
-	Key     []byte
-	Value   []byte
-	Headers []Header
+	Time     int64
+	Appended bool // Time is the broker's, of when it appended the record; ignored by Send
+	Key      []byte
+	Value    []byte
+	Headers  []Header
 }
 
 // size is about what the record takes on the wire and in a queue.

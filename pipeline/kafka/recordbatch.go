@@ -105,7 +105,7 @@ func decodeRecord(r *reader, info batchInfo) (Record, bool) {
 	r.int8() // attributes: unused
 	record := Record{Time: info.firstTime + r.varint()}
 	if info.attributes&attributeLogAppendTime != 0 {
-		record.Time = info.maxTime // the broker rewrites only the header
+		record.Time, record.Appended = info.maxTime, true // the broker rewrites only the header
 	}
 	record.Offset = info.base + r.varint()
 	record.Key = r.bytes()

@@ -120,7 +120,7 @@ func TestLogAppendTime(t *testing.T) {
 		binary.BigEndian.PutUint64(b[35:], 5555)
 	})
 	records, _, err := decodeBatches(&fetchResponse{recordBatch: b}, 0)
-	if err != nil || len(records) != 2 || records[0].Time != 5555 || records[1].Time != 5555 {
+	if err != nil || len(records) != 2 || records[0].Time != 5555 || !records[0].Appended || records[1].Time != 5555 {
 		t.Errorf("records %+v, error %v", records, err)
 	}
 }

@@ -133,20 +133,3 @@ func (t *Ticker) tick(inbox int) Inbox {
 	}
 	return Inbox{Partition: inbox, Record: rec}
 }
-
-// ClockGuard watches a process's clocks: its wall is suspect while it has moved by more than
-// MaxClockParting more or less than the monotonic clock since the first look. The remedy is to set the
-// wall right, or to restart the process if the wall is right now.
-type ClockGuard struct {
-	started    bool
-	wall, mono int64
-}
-
-// Suspect takes both clocks, in ms, and says whether they have parted.
-func (g *ClockGuard) Suspect(wall, mono int64) bool {
-	if !g.started {
-		g.started, g.wall, g.mono = true, wall, mono
-	}
-	apart := (wall - g.wall) - (mono - g.mono)
-	return apart > MaxClockParting || apart < -MaxClockParting
-}

@@ -73,6 +73,57 @@ func TestTickerProperties(t *testing.T) {
 	})
 }
 
+// TestClockGuardWitness: a record stamped by the broker shows that the wall is ahead, or that it is right
+// again; one that took its time shows nothing.
+func TestClockGuardWitness(t *testing.T) {
+	const start, hour = int64(1772359200000), int64(3_600_000)
+	for _, c := range []struct {
+		name                string
+		jump                int64 // of the wall, before the record
+		asked, stamped, got int64 // our wall without the jump, the broker's wall, our wall without the jump
+		suspect, afterwards bool  // before and after the record
+	}{
+		{"together", 0, 1_000, 1_200, 1_210, false, false},
+		{"an hour ahead", hour, 1_000, 1_200, 1_210, true, true},
+		{"a second and a half ahead", 1_500, 1_000, 1_200, 1_210, true, true},
+		{"half a second ahead", 500, 1_000, 1_200, 1_210, false, false},
+		{"an hour behind", -hour, 1_000, 1_200, 1_210, true, false}, // timers late, never false
+		{"suspended for an hour, and right now", hour, hour + 1_000 - hour, hour + 1_200, 1_210, true, false},
+		{"right, and the record was long on its way", 0, 1_000, 1_200, 9_000, false, false},
+		{"ahead, and the record was long on its way", 2_000, 1_000, 4_000, 9_000, true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var g ClockGuard
+			g.Suspect(start, 0)
+			if got := g.Suspect(start+c.jump+c.got, c.got); got != c.suspect {
+				t.Errorf("suspect %v before the record, want %v", got, c.suspect)
+			}
+			g.Witness(start+c.jump+c.asked, start+c.stamped, start+c.jump+c.got, c.got)
+			if got := g.Suspect(start+c.jump+c.got, c.got); got != c.afterwards {
+				t.Errorf("suspect %v behind the record, want %v", got, c.afterwards)
+			}
+		})
+	}
+	t.Run("ahead from the start, then set right", func(t *testing.T) {
+		var g ClockGuard
+		wall := start + hour
+		if g.Suspect(wall, 0) {
+			t.Fatal("nothing has shown it yet")
+		}
+		g.Witness(wall, start+100, wall+110, 110)
+		if !g.Suspect(wall+110, 110) {
+			t.Fatal("not suspect, an hour ahead of the broker")
+		}
+		if wall = start; !g.Suspect(wall+200, 200) {
+			t.Fatal("nothing has shown yet that it is right")
+		}
+		g.Witness(wall+200, start+300, wall+310, 310)
+		if g.Suspect(wall+310, 310) {
+			t.Fatal("still suspect, and right")
+		}
+	})
+}
+
 func TestClockGuard(t *testing.T) {
 	const start = int64(1772359200000)
 	cases := []struct {
