@@ -132,6 +132,11 @@ func (f *Feature) Matches(ev *wire.Event) bool {
 			return false
 		}
 	}
+	return f.Holds(ev)
+}
+
+// Holds reports whether every condition holds: Matches for an event whose name is known to be one of Events.
+func (f *Feature) Holds(ev *wire.Event) bool {
 	for i := range f.where {
 		if !f.where[i].holds(ev) {
 			return false

@@ -15,8 +15,45 @@ import (
 // property is missing; add {exists: true} to leave those out.
 type condition struct {
 	property string
-	op       string
-	values   []any
+	op       operator
+	values   []constant
+}
+
+// operator is a comparison of schemas.Condition.
+type operator byte
+
+const (
+	opEq operator = iota + 1
+	opNe
+	opIn
+	opGt
+	opGte
+	opLt
+	opLte
+	opExists
+	opPrefix
+)
+
+var operators = map[string]operator{"eq": opEq, "ne": opNe, "in": opIn, "gt": opGt, "gte": opGte, "lt": opLt, "lte": opLte,
+	"exists": opExists, "prefix": opPrefix}
+
+// constant is what a property is compared with.
+type constant struct {
+	kind   wire.PropKind // PropString, PropNumber or PropBool
+	text   string
+	number schemas.Decimal
+	truth  bool
+}
+
+func newConstant(v any) constant {
+	switch v := v.(type) {
+	case string:
+		return constant{kind: wire.PropString, text: v}
+	case schemas.Decimal:
+		return constant{kind: wire.PropNumber, number: v}
+	default:
+		return constant{kind: wire.PropBool, truth: v.(bool)}
+	}
 }
 
 // newCondition checks what a hand-written specification may get wrong; the catalogue's parser has
@@ -25,16 +62,16 @@ func newCondition(c schemas.Condition) (condition, error) {
 	fail := func(what, remedy string) (condition, error) {
 		return condition{}, fmt.Errorf("where %s: %s: %s; %s", c.Property, c.Op, what, remedy)
 	}
-	switch c.Op {
-	case "in":
+	switch operators[c.Op] {
+	case opIn:
 		if len(c.Values) == 0 {
 			return fail("no value", "name at least one")
 		}
-	case "eq", "ne", "gt", "gte", "lt", "lte", "exists", "prefix":
+	default:
 		if len(c.Values) != 1 {
 			return fail(fmt.Sprintf("%d values", len(c.Values)), "give exactly one")
 		}
-	default:
+	case 0:
 		return fail("unknown comparison", "known are eq, ne, in, gt, gte, lt, lte, exists, prefix")
 	}
 	for _, v := range c.Values {
@@ -52,7 +89,11 @@ func newCondition(c schemas.Condition) (condition, error) {
 			return fail("not a number", "write a number")
 		}
 	}
-	return condition{c.Property, c.Op, c.Values}, nil
+	compiled := condition{property: c.Property, op: operators[c.Op]}
+	for _, v := range c.Values {
+		compiled.values = append(compiled.values, newConstant(v))
+	}
+	return compiled, nil
 }
 
 func (c *condition) holds(ev *wire.Event) bool {
@@ -60,53 +101,51 @@ func (c *condition) holds(ev *wire.Event) bool {
 	if p != nil && p.Kind == wire.PropNull {
 		p = nil
 	}
+	first := &c.values[0]
 	switch c.op {
-	case "exists":
-		return (p != nil) == c.values[0].(bool)
-	case "ne":
-		return !equals(p, c.values[0])
-	case "eq":
-		return equals(p, c.values[0])
-	case "in":
-		for _, v := range c.values {
-			if equals(p, v) {
+	case opExists:
+		return (p != nil) == first.truth
+	case opNe:
+		return !first.equals(p)
+	case opEq:
+		return first.equals(p)
+	case opIn:
+		for i := range c.values {
+			if c.values[i].equals(p) {
 				return true
 			}
 		}
 		return false
-	case "prefix":
-		return p != nil && p.Kind == wire.PropString && strings.HasPrefix(p.Text, c.values[0].(string))
+	case opPrefix:
+		return p != nil && p.Kind == wire.PropString && strings.HasPrefix(p.Text, first.text)
 	}
 	x, ok := p.Number()
 	if !ok {
 		return false
 	}
-	y := c.values[0].(schemas.Decimal)
 	switch c.op {
-	case "gt":
-		return x > y
-	case "gte":
-		return x >= y
-	case "lt":
-		return x < y
+	case opGt:
+		return x > first.number
+	case opGte:
+		return x >= first.number
+	case opLt:
+		return x < first.number
 	default:
-		return x <= y
+		return x <= first.number
 	}
 }
 
-func equals(p *wire.Prop, v any) bool {
+func (c *constant) equals(p *wire.Prop) bool {
 	if p == nil {
 		return false
 	}
-	switch v := v.(type) {
-	case string:
-		return p.Kind == wire.PropString && p.Text == v
-	case bool:
-		return p.Kind == wire.PropBool && (p.Text == "true") == v
-	case schemas.Decimal:
-		x, ok := p.Number()
-		return ok && x == v
+	switch c.kind {
+	case wire.PropString:
+		return p.Kind == wire.PropString && p.Text == c.text
+	case wire.PropBool:
+		return p.Kind == wire.PropBool && (p.Text == "true") == c.truth
 	default:
-		return false
+		x, ok := p.Number()
+		return ok && x == c.number
 	}
 }

@@ -43,7 +43,7 @@ func (m *Machine) count(e *entry, ev *wire.Event, anchor int) {
 	now := m.watermark()
 	for _, i := range m.cat.FeaturesFor(ev.Name) {
 		f := m.cat.Features[i]
-		if !f.Matches(ev) {
+		if !f.Holds(ev) { // FeaturesFor has looked at the name
 			continue
 		}
 		p.features[i] = f.Update(p.features[i], ev)

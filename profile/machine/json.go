@@ -190,7 +190,10 @@ func (w *writer) object(name string, list []wire.NamedValue) {
 	w.key(name)
 	w.open('{')
 	for _, v := range list {
-		w.key(v.Name)
+		w.next()
+		w.b = append(w.b, '"')
+		w.b = append(w.b, v.Name...) // of a feature or tag: a-z, 0-9 and _ only
+		w.b = append(w.b, '"', ':')
 		w.raw(v.Value)
 	}
 	w.close('}')

@@ -43,7 +43,7 @@ func (c *Catalog) Canonical(event string) string {
 }
 
 // FeaturesFor returns the features that an event of that canonical name may touch, ascending. Their
-// conditions are not looked at: ask Feature.Matches. The result must not be changed.
+// conditions are not looked at: ask Feature.Holds. The result must not be changed.
 func (c *Catalog) FeaturesFor(event string) []int {
 	if list, ok := c.byEvent[event]; ok {
 		return list
