@@ -89,7 +89,7 @@ func (m *Machine) entry(id string) (*entry, error) {
 	if err != nil || e != nil {
 		return e, err
 	}
-	id = strings.Clone(id) // what is kept must not keep the record it came in
+	id = strings.Clone(id) // as in lookup
 	e = &entry{Node: *identity.NewNode(id, m.birth()), profile: newState(m.cat), used: true}
 	m.cache.nodes[id] = e
 	m.cache.dirty(e)
@@ -120,6 +120,7 @@ func (m *Machine) lookup(id string) (*entry, error) {
 	if value == nil {
 		return nil, nil
 	}
+	id = strings.Clone(id) // what is kept must not keep the record it came in
 	d := wire.NewDecoder(value)
 	if v := d.Byte(); v != metaVersion {
 		return nil, fmt.Errorf("machine: entry in encoding version %d, this binary reads %d", v, metaVersion)
