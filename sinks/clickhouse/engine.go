@@ -246,8 +246,11 @@ func (e *Engine) Kill() error {
 	case <-e.done: // reaped: its number may belong to somebody else by now
 		return nil
 	default:
-		return p.Kill()
 	}
+	if err := p.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) { // it ended this instant, and will be reaped
+		return err
+	}
+	return nil
 }
 
 // choosePorts replaces each 0 by a port that was free a moment ago.

@@ -2,6 +2,8 @@ package clickhouse
 
 import (
 	"context"
+	"os"
+	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -76,5 +78,17 @@ func TestKeptEngineClosedWhileItStarts(t *testing.T) {
 	case <-k.Current().Done():
 	default:
 		t.Error("an engine runs on")
+	}
+}
+
+// An engine that ends in the very instant in which a slow stop turns into a kill was reported as one that cannot be killed.
+func TestKillOfAnEngineThatJustEnded(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	e := &Engine{pid: cmd.Process.Pid, done: make(chan struct{})} // gone, and not noticed yet
+	if err := e.Kill(); err != nil {
+		t.Errorf("kill of one that is gone: %v", err)
 	}
 }
