@@ -151,6 +151,22 @@ var damages = []damage{
 		w.drop(t, w.stored[entered].ID)
 		w.drop(t, left.ID)
 	}, "tags_history"},
+	{"a second cart was left, and nobody noticed", func(t *testing.T, w *world) {
+		entered := map[string]int{} // profile -> how often it has entered
+		for _, ch := range w.stored {
+			if ch.Tag == "cart_abandoned" && ch.Change == schemas.Entered {
+				if entered[ch.ProfileID]++; entered[ch.ProfileID] == 2 {
+					i := find(t, w.stored, func(c *schemas.TagChange) bool {
+						return c.Tag == "cart_abandoned" && c.Change == schemas.Left && c.ProfileID == ch.ProfileID
+					})
+					w.drop(t, w.stored[i].ID)
+					w.drop(t, ch.ID)
+					return
+				}
+			}
+		}
+		t.Fatal("nobody left two carts")
+	}, "tags_history"},
 	{"a paid cart counts as abandoned", func(t *testing.T, w *world) {
 		w.insert(t, "order_paid", "cart_abandoned", 1)
 	}, "tags_history"},

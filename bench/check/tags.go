@@ -3,6 +3,7 @@ package check
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -148,17 +149,32 @@ func (c *checker) patience() time.Duration {
 	return max(ledger.Slack, time.Duration(behind)*time.Millisecond+time.Second)
 }
 
+// spell is a tag that entered, and until when it was on, in ms.
+type spell struct {
+	*change
+	until int64
+}
+
 // tagsHistory looks at the way there: what lasted was noticed, and nothing was said that is not so.
 func (c *checker) tagsHistory() (bench.Check, error) {
 	var d differences
-	entered := make(map[int32][]*change, len(c.people))
+	entered := make(map[int32][]*spell, len(c.people))
+	open := map[[2]int32]*spell{} // profile and tag: the latest
 	for i := range c.Topic.changes {
 		ch := &c.Topic.changes[i]
-		if ch.kind != schemas.Entered {
+		if ch.kind != schemas.Entered && ch.kind != schemas.Left {
 			continue
 		}
-		if person := c.person(&c.Topic.profiles[ch.profile]); person >= 0 {
-			entered[person] = append(entered[person], ch)
+		person := c.person(&c.Topic.profiles[ch.profile])
+		if person < 0 {
+			continue
+		}
+		at := [2]int32{ch.profile, ch.tag}
+		if ch.kind == schemas.Entered {
+			open[at] = &spell{change: ch, until: math.MaxInt64}
+			entered[person] = append(entered[person], open[at])
+		} else if open[at] != nil {
+			open[at].until = ch.since()
 		}
 	}
 	patience := c.patience()
@@ -190,8 +206,9 @@ func (c *checker) tagsHistory() (bench.Check, error) {
 		}
 		absences += len(story.Must)
 		for _, e := range story.Must {
-			if !slices.ContainsFunc(entered[p.Number], func(ch *change) bool {
-				return c.Topic.word[ch.tag] == e.Tag.String() && ch.since() >= e.Due && ch.at < e.End
+			if !slices.ContainsFunc(entered[p.Number], func(ch *spell) bool {
+				return c.Topic.word[ch.tag] == e.Tag.String() && ch.at < e.End &&
+					(ch.since() >= e.Due || e.Stale && ch.until >= e.Due)
 			}) {
 				d.miss("person %d: %s did not enter at %d", p.Number, e.Tag, e.Due)
 			}

@@ -190,6 +190,19 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
+// An event that Kafka had only after the deadline behind it is marked: it may have been no news.
+func TestStaleEpisode(t *testing.T) {
+	for late, want := range map[time.Duration]bool{0: false, 15 * time.Second: false, 18 * time.Second: true, 30 * time.Second: true} {
+		l := New(run)
+		l.Record(Event{Person: 3, Name: PageViewed, Slots: Phone1, Time: at(1).UnixMilli()}, at(1))
+		l.Record(Event{Person: 3, Name: PageViewed, Slots: Phone1, Time: at(5).UnixMilli(), Seq: 1}, at(5).Add(late))
+		must := l.Story(l.People()[0], at(60), Slack).Must
+		if len(must) != 1 || must[0].Tag != Silent || must[0].Stale != want {
+			t.Errorf("%v late: %+v", late, must)
+		}
+	}
+}
+
 func TestStory(t *testing.T) {
 	cart, order := Event{Person: 3, Name: CartAdded, Slots: Phone1}, Event{Person: 3, Name: OrderPaid, Amount: 3000 * yuan}
 	event := func(ev Event, second float64) Event { ev.Time = ms(second); return ev }
@@ -203,12 +216,12 @@ func TestStory(t *testing.T) {
 		allowed map[Tag][]float64
 	}{
 		{"a cart left alone", []Event{event(page, 0), event(cart, 5), event(page, 6)},
-			[]Episode{{Silent, run.Start + 26_000, run.Start + 40_000}, {CartAbandoned, run.Start + 13_000, run.Start + 40_000}}, nil,
+			[]Episode{{Tag: Silent, Due: run.Start + 26_000, End: run.Start + 40_000}, {Tag: CartAbandoned, Due: run.Start + 13_000, End: run.Start + 40_000}}, nil,
 			map[Tag][]float64{CartAbandoned: {4, 10}, Silent: {10, 23}}, map[Tag][]float64{CartAbandoned: {13, 25}, Silent: {26}}},
 		{"a cart paid", []Event{event(page, 0), event(cart, 5), event(order, 8), event(page, 9)},
-			[]Episode{{Silent, run.Start + 29_000, run.Start + 40_000}}, []Tag{BigBasket, BigSpender},
+			[]Episode{{Tag: Silent, Due: run.Start + 29_000, End: run.Start + 40_000}}, []Tag{BigBasket, BigSpender},
 			map[Tag][]float64{CartAbandoned: {13, 25}, Inviter: {9}, Explorer: {9}}, map[Tag][]float64{BigBasket: {8}, BigSpender: {8}}},
-		{"a cart paid at the last moment", []Event{event(page, 0), event(cart, 5), event(order, 13)}, []Episode{{Silent, run.Start + 33_000, run.Start + 40_000}},
+		{"a cart paid at the last moment", []Event{event(page, 0), event(cart, 5), event(order, 13)}, []Episode{{Tag: Silent, Due: run.Start + 33_000, End: run.Start + 40_000}},
 			[]Tag{BigBasket, BigSpender}, map[Tag][]float64{CartAbandoned: {20}}, map[Tag][]float64{CartAbandoned: {13, 14}}},
 		{"identities not yet known", []Event{event(cart, 1), {Person: 3, Name: SignedIn, Time: ms(1.5), Slots: Phone1 | Device1}, {Person: 3, Name: PageViewed, Time: ms(39), Slots: Device1}}, nil, nil,
 			map[Tag][]float64{MultiDevice: {10}}, map[Tag][]float64{CartAbandoned: {10}, FromShanghai: {3}}},

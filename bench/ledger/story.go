@@ -12,6 +12,9 @@ const slack = int64(Slack / time.Millisecond)
 type Episode struct {
 	Tag      Tag
 	Due, End int64 // ms
+	// Stale says that the event before the absence may have been counted behind Due only: if the tag was on from an
+	// earlier absence, that event was no news and the tag stayed on.
+	Stale bool
 }
 
 // Story is what can be said of a person's whole way, however the pipeline interleaved it.
@@ -38,7 +41,7 @@ func (l *Ledger) Story(p Person, until time.Time, patience time.Duration) Story 
 	for _, ev := range s.events {
 		h.add(ev)
 		now := h.tags(ev.Time)
-		counted := max(ev.Time, ev.Sent) + s.patience // by now at the latest
+		counted := s.counted(ev)
 		later := h.tags(counted)
 		for _, tag := range growing {
 			s.Never[tag] = s.Never[tag] || now[tag] != ""
@@ -52,6 +55,9 @@ func (l *Ledger) Story(p Person, until time.Time, patience time.Duration) Story 
 	s.absences(known, end)
 	return s
 }
+
+// counted is by when an event has been counted at the latest.
+func (s *Story) counted(ev *Event) int64 { return max(ev.Time, ev.Sent) + s.patience }
 
 // growing are the tags that more events can only turn on: what the whole person never had, no part had.
 var growing = [...]Tag{ActiveThisWeek, BigBasket, BigSpender, CommunityRegular, Explorer, Inviter, MultiDevice, SkincareFan}
@@ -76,10 +82,10 @@ func (s *Story) absences(known, end int64) {
 	for i := len(s.events) - 1; i >= 0; i-- {
 		ev := s.events[i]
 		if due := ev.Time + silentAfter; ev.Time >= known && due+s.patience < next {
-			s.Must = append(s.Must, Episode{Silent, due, next})
+			s.Must = append(s.Must, Episode{Silent, due, next, s.counted(ev) >= due})
 		}
 		if due := ev.Time + abandonedAfter; ev.Time >= known && ev.Name == CartAdded && due+s.patience < nextDecision {
-			s.Must = append(s.Must, Episode{CartAbandoned, due, nextDecision})
+			s.Must = append(s.Must, Episode{CartAbandoned, due, nextDecision, s.counted(ev) >= due})
 		}
 		if ev.Name == CartAdded || ev.Name == OrderPaid {
 			nextDecision = ev.Time
