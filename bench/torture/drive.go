@@ -15,9 +15,9 @@ import (
 	"portrait/pipeline/kafka"
 )
 
-// stall is how long a part of the pipeline may stand still without making the truth ambiguous: a freeze, a session that runs out,
-// a rebalance, and a backlog on a busy machine; faults overlap, too.
-const stall = 45 * time.Second
+// stall is how long a part of the pipeline may stand still without making the truth of a load ambiguous: a freeze, a session that
+// runs out, a rebalance, and a backlog on a busy machine; faults overlap, too.
+func stall(load time.Duration) time.Duration { return min(90*time.Second, load/3) }
 
 // load is everything that presses and listens while things break.
 type load struct {
@@ -41,7 +41,7 @@ func (t *torturer) prepare(ctx context.Context) (*load, error) {
 	}
 	l := &load{world: w, begin: time.Now().Add(500 * time.Millisecond).Truncate(time.Millisecond), copies: newCopies(), latency: latency.NewRecorder()}
 	l.plan, err = generator.New(generator.Config{Seed: t.Seed, Run: uint32(l.begin.Unix()), Rate: t.Rate, Duration: t.Duration,
-		Start: l.begin, Stall: min(stall, t.Duration/4)})
+		Start: l.begin, Stall: stall(t.Duration)})
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (l *load) heard(at time.Time, s *check.Seen) {
 	if seq, ok := l.plan.Run().Seq(s.Cause.EventID); ok {
 		sent = l.plan.Run().PlannedAt(seq)
 	}
-	l.watch.change(at, s.ID, sent)
+	l.watch.change(at, s.ID, sent, s.DecidedAt.Sub(s.EventTime))
 }
 
 // drive presses, breaks and judges.
@@ -155,15 +155,23 @@ func (l *load) followStore(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// progress says how it goes every ten seconds.
+// progress says how it goes every ten seconds, and when this process itself stood still: what it then measures is the machine's.
 func (t *torturer) progress(l *load, done <-chan struct{}) {
-	ticker := time.NewTicker(10 * time.Second)
+	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	for {
+	last := time.Now()
+	for n := 1; ; n++ {
 		select {
 		case <-done:
 			return
 		case <-ticker.C:
+		}
+		now := time.Now()
+		if stood := now.Sub(last) - time.Second; stood > 2*time.Second {
+			t.say("this process itself stood still for %.1f s", stood.Seconds())
+			t.stood(stood)
+		}
+		if last = now; n%10 == 0 {
 			recent := l.latency.Recent(latency.Event)
 			kept, _ := l.watcher.Kept()
 			t.say("%d of %d sent, %d tag changes, event→tag p50 %.0f p99 %.0f ms", l.sender.Sent(), l.plan.Planned(), kept, recent.P50, recent.P99)

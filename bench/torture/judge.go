@@ -18,7 +18,7 @@ const (
 // judge waits until all is at rest and compares everything, again and again until it agrees: the last blocks, documents and
 // timers take their time. What stays different until the limit is the verdict.
 func (t *torturer) judge(ctx context.Context, l *load, plan []Fault) (*Verdict, error) {
-	silence, strikes := l.watch.result(time.Now())
+	silence, behind, strikes := l.watch.result(time.Now())
 	retries := l.retries()
 	strangers, err := l.countCopies(ctx)
 	if err != nil {
@@ -29,7 +29,7 @@ func (t *torturer) judge(ctx context.Context, l *load, plan []Fault) (*Verdict, 
 		return nil, err
 	}
 	v := &Verdict{Seed: t.Seed, Broker: t.Broker, Nodes: t.Nodes, Seconds: t.Duration.Seconds(), Rate: t.Rate, SourceRepeats: repeats,
-		LongestSilenceMS: silence.Milliseconds(), planned: int64(l.plan.Planned()), faults: len(plan)}
+		LongestSilenceMS: silence.Milliseconds(), BehindMS: behind.Milliseconds(), BearsMS: stall(t.Duration).Milliseconds(), planned: int64(l.plan.Planned()), faults: len(plan)}
 	v.count(strikes)
 	limit := time.Now().Add(judgeLimit)
 	for {
@@ -54,8 +54,10 @@ func (t *torturer) judge(ctx context.Context, l *load, plan []Fault) (*Verdict, 
 			return nil, err
 		}
 	}
-	v.EventsSent = l.sender.Sent()
 	v.EngineAborts = t.engine.aborts.Load()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v.StoodStillMS, v.RefusedStarts = t.still.Milliseconds(), t.refused
 	return v, nil
 }
 

@@ -25,6 +25,7 @@ type watch struct {
 	to       time.Time
 	newest   time.Time
 	silence  time.Duration
+	behind   time.Duration // the longest that a timer or a merge was decided after its instant
 	strikes  []*Strike
 	waiting  map[*Strike]map[int]bool // machines that have not published yet
 }
@@ -51,12 +52,16 @@ func (w *watch) back(s *Strike, at time.Time) {
 	s.Back = at.Sub(s.Struck)
 }
 
-// change notes a tag change received at an instant. sent is when the event that caused it was due; zero: no event did.
-func (w *watch) change(at time.Time, id string, sent time.Time) {
+// change notes a tag change received at an instant. sent is when the event that caused it was due; zero: no event did, and
+// late is then how long after its instant it was decided.
+func (w *watch) change(at time.Time, id string, sent time.Time, late time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.quiet(at)
 	w.newest = at
+	if sent.IsZero() {
+		w.behind = max(w.behind, late)
+	}
 	machine, ok := machineOf(id)
 	if !ok || sent.IsZero() {
 		return
@@ -91,15 +96,15 @@ func (w *watch) stored(at, logTime time.Time) {
 	}
 }
 
-// result returns the longest silence until an instant, and a copy of the strikes.
-func (w *watch) result(at time.Time) (silence time.Duration, strikes []Strike) {
+// result returns the longest silence until an instant, how far the pipeline was behind at worst, and a copy of the strikes.
+func (w *watch) result(at time.Time) (silence, behind time.Duration, strikes []Strike) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.quiet(at)
 	for _, s := range w.strikes {
 		strikes = append(strikes, *s)
 	}
-	return w.silence, strikes
+	return w.silence, w.behind, strikes
 }
 
 // machineOf reads which machine published a change from its id, e1-p3-…

@@ -68,8 +68,9 @@ type torturer struct {
 
 	mu      sync.Mutex // guards parts while they are made, what follows, and the writing of progress
 	began   time.Time
-	notes   []string // what nobody asked for: parts that ended by themselves, that did not end well, that did not start
-	refused int      // starts of nodes that ended because the broker was away
+	notes   []string      // what nobody asked for: parts that ended by themselves, that did not end well, that did not start
+	refused int           // starts of nodes that ended because the broker was away
+	still   time.Duration // that this process itself did not run
 }
 
 // Run brings everything up, breaks it under load, and judges what is left. An error says that the run itself failed; what the
@@ -178,6 +179,13 @@ func (t *torturer) say(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	fmt.Fprintf(t.Out, "%6.1f s  %s\n", time.Since(t.began).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// stood notes that this process itself stood still.
+func (t *torturer) stood(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.still += d
 }
 
 // note keeps what nobody asked for: it fails the run.

@@ -37,8 +37,12 @@ type Verdict struct {
 	Wrong   int64 `json:"wrong"`
 
 	LongestSilenceMS int64         `json:"longest_silence_ms"` // without any tag change, while the load ran
+	BehindMS         int64         `json:"behind_ms"`          // the longest that a timer was decided after its deadline
+	BearsMS          int64         `json:"bears_ms"`           // how far behind the plan's outcome is still certain
+	StoodStillMS     int64         `json:"stood_still_ms"`     // that torture itself did not run: the machine was busy with something else
 	LatencyMS        bench.Latency `json:"latency_ms"`         // event to tag change, outages included
 	EngineAborts     int64         `json:"engine_aborts"`      // the embedded ClickHouse ended by itself, and was started again
+	RefusedStarts    int           `json:"refused_starts"`     // a node ended in its start because the broker was away, and was started again
 	Unasked          []string      `json:"unasked"`            // processes that ended by themselves, or did not end or start well
 	Checks           []bench.Check `json:"checks"`
 
@@ -92,6 +96,10 @@ func (v *Verdict) failed() (list []string) {
 	if v.EventsSent < v.planned {
 		list = append(list, fmt.Sprintf("%d of %d records were sent", v.EventsSent, v.planned))
 	}
+	if v.BehindMS > v.BearsMS && len(list) > 0 {
+		list = append(list, fmt.Sprintf("the pipeline was behind by %.1f s at worst; beyond %.1f s this load is ambiguous: who owns a shared tablet, above all",
+			float64(v.BehindMS)/1000, float64(v.BearsMS)/1000))
+	}
 	return append(list, v.Unasked...)
 }
 
@@ -108,6 +116,8 @@ func (v *Verdict) String() string {
 				r.Back.P50/1000, r.Back.Max/1000, r.Tags.P50/1000, r.Tags.Max/1000, r.Stored.P50/1000, r.Stored.Max/1000)
 		}
 	}
+	text += fmt.Sprintf("timers up to %.1f s behind; torture itself stood still for %.1f s; %d starts refused; %d aborts of the embedded ClickHouse\n",
+		float64(v.BehindMS)/1000, float64(v.StoodStillMS)/1000, v.RefusedStarts, v.EngineAborts)
 	text += fmt.Sprintf("%d faults, %d of them kill -9: %d lost, %d doubled, %d wrong\n", v.FaultsDone, v.Kills, v.Lost, v.Doubled, v.Wrong)
 	for _, why := range v.failed() {
 		text += "FAIL " + why + "\n"

@@ -93,31 +93,31 @@ func TestWatch(t *testing.T) {
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	at := func(s float64) time.Time { return begin.Add(time.Duration(s * float64(time.Second))) }
 	w := newWatch(2, at(0), at(20))
-	w.change(at(1), "e1-p0-5-0", at(0.9))
+	w.change(at(1), "e1-p0-5-0", at(0.9), 0)
 	s := &Strike{Struck: at(2)}
 	w.struck(s)
-	w.change(at(3), "e1-p0-6-0", at(1.5)) // sent before
-	w.change(at(4), "e1-p0-7-0", at(3.5))
-	w.change(at(4.5), "e1-p1-3-0", time.Time{}) // a timer's
+	w.change(at(3), "e1-p0-6-0", at(1.5), 0) // sent before
+	w.change(at(4), "e1-p0-7-0", at(3.5), 0)
+	w.change(at(4.5), "e1-p1-3-0", time.Time{}, 6*time.Second) // a timer's
 	w.stored(at(4.6), at(1.9))
 	if s.Tags != 0 || s.Stored != 0 {
 		t.Fatalf("over too early: %+v", s)
 	}
 	w.back(s, at(5))
-	w.change(at(9), "e1-p1-4-0", at(4))
-	w.change(at(9.5), "e1-p1-5-0", at(9))
+	w.change(at(9), "e1-p1-4-0", at(4), 0)
+	w.change(at(9.5), "e1-p1-5-0", at(9), 0)
 	w.stored(at(10), at(2.5))
 	w.stored(at(11), at(4))
-	w.change(at(30), "e1-p1-9-0", at(29)) // behind the load: silence ends with it
-	silence, strikes := w.result(at(31))
+	w.change(at(30), "e1-p1-9-0", at(29), 0) // behind the load: silence ends with it
+	silence, behind, strikes := w.result(at(31))
 	if got := strikes[0]; got.Back != 3*time.Second || got.Tags != 7*time.Second || got.Stored != 8*time.Second {
 		t.Errorf("strike %+v", got)
 	}
-	if silence != 10500*time.Millisecond {
-		t.Errorf("longest silence %v", silence)
+	if silence != 10500*time.Millisecond || behind != 6*time.Second {
+		t.Errorf("longest silence %v, behind %v", silence, behind)
 	}
 	quiet := newWatch(1, at(0), at(20))
-	if silence, _ := quiet.result(at(21)); silence != 20*time.Second {
+	if silence, _, _ := quiet.result(at(21)); silence != 20*time.Second {
 		t.Errorf("not a word for %v", silence)
 	}
 }
