@@ -88,7 +88,7 @@ type answer struct {
 //	                        checkpoint ▼  └────────────────wake─────────────────┘
 //	                           commit goroutine (at most one)
 func (d *machineDriver) run(ctx context.Context) error {
-	if err := d.open(); err != nil {
+	if err := d.open(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -108,11 +108,17 @@ func (d *machineDriver) run(ctx context.Context) error {
 			err = last
 		}
 	}
+	d.node.keeper.closed(d.partition)
 	return err
 }
 
 // open takes the partition in the store and restores its machine.
-func (d *machineDriver) open() error {
+func (d *machineDriver) open(ctx context.Context) error {
+	trusted := !d.node.distrusted[d.partition].Load()
+	if err := d.node.keeper.restore(ctx, d.partition, trusted); err != nil {
+		return err
+	}
+	d.node.distrusted[d.partition].Store(false)
 	db, err := d.node.store.Acquire(d.partition)
 	if err != nil {
 		return fmt.Errorf("inbox %d: %w", d.partition, err)
@@ -127,6 +133,8 @@ func (d *machineDriver) open() error {
 	if err != nil {
 		return err
 	}
+	d.node.keeper.opened(d.partition, db, position)
+	go d.node.keeper.sweep(d.partition)
 	d.db, d.step = db, NewPartition(config, d.node.topics, m)
 	d.wake, d.commits = make(chan struct{}, 1), make(chan error, 1)
 	d.cutAt, d.committed = time.Now(), time.Now()
@@ -258,7 +266,13 @@ func (d *machineDriver) checkpoint() {
 	}
 	if c := d.step.Checkpoint(); c != nil {
 		d.committing = true
-		go func() { d.commits <- d.db.Commit(c) }()
+		go func() {
+			err := d.db.Commit(c)
+			if err == nil {
+				d.node.keeper.committed(d.partition, c)
+			}
+			d.commits <- err
+		}()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,7 @@ type Config struct {
 	Keys        normalize.Keys
 	Log         *slog.Logger
 	Producer    kafka.ProducerConfig
+	Snapshots   SnapshotConfig
 
 	// What this process leaves to others of the deployment. Without machines it keeps no state and answers no lookup;
 	// without both it only belongs to the deployment, as a process that does nothing but store facts.
@@ -56,7 +58,9 @@ type Node struct {
 	asks        []chan ask
 	address     string // where this node serves lookups
 	owners      owners
-	assigned    atomic.Int64 // inbox partitions that the group gave us last; -1: none yet
+	assigned    atomic.Int64  // inbox partitions that the group gave us last; -1: none yet
+	keeper      *keeper       // nil without machines
+	distrusted  []atomic.Bool // by inbox partition: its state here is damaged
 	troubles    atomic.Int64
 	stages      stages
 	catalogs    compiled
@@ -98,6 +102,10 @@ func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 		if err = n.openStore(); err != nil {
 			return nil, err
 		}
+		if n.keeper, err = newKeeper(n, c.Snapshots); err != nil {
+			return nil, err
+		}
+		n.distrusted = make([]atomic.Bool, n.dep.InboxPartitions)
 	}
 	n.asks = make([]chan ask, n.dep.InboxPartitions)
 	for q := range n.asks {
@@ -175,7 +183,11 @@ func (n *Node) join(ctx context.Context) error {
 
 // openStore opens the state and checks that it is this deployment's.
 func (n *Node) openStore() (err error) {
-	if n.store, err = store.Open(n.config.DataDir, store.DefaultOptions()); err != nil {
+	n.store, err = store.Open(n.config.DataDir, store.DefaultOptions())
+	if errors.Is(err, store.ErrCorrupt) {
+		n.store, err = n.openAnew(err)
+	}
+	if err != nil {
 		return err
 	}
 	have, err := storedDeployment(n.store)
@@ -196,6 +208,18 @@ func (n *Node) openStore() (err error) {
 	return nil
 }
 
+// openAnew moves a damaged directory aside, for whoever wants to look at it, and begins with an empty one: the
+// state comes back from snapshots and the inbox.
+func (n *Node) openAnew(damage error) (*store.DB, error) {
+	aside := fmt.Sprintf("%s.damaged-%s", n.config.DataDir, time.Now().UTC().Format("20060102T150405.000"))
+	if err := os.Rename(n.config.DataDir, aside); err != nil {
+		return nil, errors.Join(damage, fmt.Errorf("move the damaged directory aside: %w", err))
+	}
+	n.log.Error("the state is damaged: it was moved aside and is rebuilt from snapshots and the inbox", "error", damage, "aside", aside)
+	n.troubles.Add(1)
+	return store.Open(n.config.DataDir, store.DefaultOptions())
+}
+
 // Run does the node's work until ctx ends or something fails; the first exit stops all.
 //
 //	events ─> routers.partition (one per events partition) ─┐
@@ -214,7 +238,7 @@ func (n *Node) Run(ctx context.Context) error {
 		tasks = append(tasks, func(ctx context.Context) error { return n.routerGroup.Run(ctx, n.routers.run) })
 	}
 	if !n.config.NoMachines {
-		tasks = append(tasks, func(ctx context.Context) error { return newFleet(n).run(ctx, n.machines) })
+		tasks = append(tasks, func(ctx context.Context) error { return newFleet(n).run(ctx, n.machines) }, n.keeper.run)
 	}
 	return together(ctx, tasks)
 }

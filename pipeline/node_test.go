@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,7 +15,7 @@ import (
 	"portrait/schemas"
 )
 
-func testNode(t *testing.T, addr, dir string) *Node {
+func testNode(t *testing.T, addr, dir string, change ...func(*Config)) *Node {
 	t.Helper()
 	keys, err := normalize.NewKeys(make([]byte, 32))
 	if err != nil {
@@ -33,9 +32,13 @@ tags:
   buyer: {when: "orders > 0"}
   cart_abandoned: {when: "carts > 0 && orders == 0 && since_cart > duration('2s')"}
 `)
-	n, err := OpenNode(t.Context(), Config{Kafka: kafka.Config{Brokers: []string{addr}}, Prefix: "portrait",
+	c := Config{Kafka: kafka.Config{Brokers: []string{addr}}, Prefix: "portrait",
 		DataDir: filepath.Join(dir, "state"), Deployment: dep, Keys: keys, Catalog: catalog,
-		Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	for _, f := range change {
+		f(&c)
+	}
+	n, err := OpenNode(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,9 +20,9 @@ type runningNode struct {
 }
 
 // startNode runs a node on a broker. Its address is its name.
-func startNode(t *testing.T, addr, dir, name string) *runningNode {
+func startNode(t *testing.T, addr, dir, name string, change ...func(*Config)) *runningNode {
 	t.Helper()
-	r := &runningNode{Node: testNode(t, addr, dir), ended: make(chan error, 1)}
+	r := &runningNode{Node: testNode(t, addr, dir, change...), ended: make(chan error, 1)}
 	r.Advertise(name)
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop

@@ -46,19 +46,46 @@ func (s *Store) List(ctx context.Context, partition int) ([]Info, error) {
 // Write makes a snapshot of what fill puts into it; fill returns the meta of the checkpoint. It is first
 // written to a file, so that its length is known and a failure leaves nothing.
 func (s *Store) Write(ctx context.Context, h Header, fill func(w *Writer) (meta []byte, err error)) (i Info, err error) {
+	return s.write(ctx, func(f io.Writer) (*Header, error) {
+		w, err := NewWriter(f, h, s.key)
+		if err != nil {
+			return nil, err
+		}
+		meta, err := fill(w)
+		if err != nil {
+			return nil, err
+		}
+		return &h, w.Close(meta)
+	})
+}
+
+// Export makes a base of what source says: begin with position and meta of a checkpoint, then f with each key,
+// ascending. The header's To is the position.
+func (s *Store) Export(ctx context.Context, h Header,
+	source func(begin func(position int64, meta []byte) error, f func(key, value []byte) error) error) (i Info, err error) {
+	return s.write(ctx, func(f io.Writer) (*Header, error) {
+		var w *Writer
+		var last []byte
+		err := source(func(position int64, meta []byte) (err error) {
+			h.To, last = position, meta
+			w, err = NewWriter(f, h, s.key)
+			return err
+		}, func(key, value []byte) error { return w.Put(key, value) })
+		if err != nil {
+			return nil, err
+		}
+		return &h, w.Close(last)
+	})
+}
+
+// write puts into the bucket what make has written to a file.
+func (s *Store) write(ctx context.Context, make func(io.Writer) (*Header, error)) (i Info, err error) {
 	f, done, err := s.scratch()
 	if err != nil {
 		return i, err
 	}
 	defer done()
-	w, err := NewWriter(f, h, s.key)
-	if err != nil {
-		return i, err
-	}
-	meta, err := fill(w)
-	if err == nil {
-		err = w.Close(meta)
-	}
+	h, err := make(f)
 	if err != nil {
 		return i, err
 	}
@@ -69,7 +96,7 @@ func (s *Store) Write(ctx context.Context, h Header, fill func(w *Writer) (meta 
 	if err != nil {
 		return i, fmt.Errorf("snapshot: %w", err)
 	}
-	i = Info{Name: name(&h), Partition: h.Partition, Kind: h.Kind, From: h.From, To: h.To, Logic: h.Logic, Size: size}
+	i = Info{Name: name(h), Partition: h.Partition, Kind: h.Kind, From: h.From, To: h.To, Logic: h.Logic, Size: size}
 	return i, s.bucket.Put(ctx, s.prefix+i.Name, f, size)
 }
 
