@@ -195,6 +195,9 @@ func (d *machineDriver) loop(ctx context.Context, batches <-chan kafka.Batch, fe
 			}
 		case <-d.wake:
 		case <-ticker.C:
+			if err := d.marker(ctx); err != nil {
+				return err
+			}
 		}
 		d.checkpoint()
 	}

@@ -106,9 +106,14 @@ func (c *encoder) facts(out []Output, f *machine.Effects) []Output {
 		list, seq = list[n:], seq+uint64(n)
 	}
 	for range f.Markers {
-		out = append(out, Output{Topic: c.topics.Facts, Partition: partition, Record: kafka.Record{Value: c.factsRecord(seq, 0, nil)}})
+		out = append(out, c.marker(seq))
 	}
 	return out
+}
+
+// marker is a facts record without facts; next is the number of the fact to come.
+func (c *encoder) marker(next uint64) Output {
+	return Output{Topic: c.topics.Facts, Partition: c.self % c.dep.FactsPartitions, Record: kafka.Record{Value: c.factsRecord(next, 0, nil)}}
 }
 
 // factsRecord is wire.FactsRecord.Encode for facts that are encoded already: a record is bounded by

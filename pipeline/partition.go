@@ -21,6 +21,7 @@ type Partition struct {
 	owed   map[int64]int // outputs not acknowledged yet, by ticket; a key per cut in flight
 	cut    *pendingCut   // at most one: serialised, waits for its outputs or for the store
 	last   int64         // position of the last cut
+	tail   tail
 }
 
 type pendingCut struct {
@@ -43,6 +44,9 @@ func (p *Partition) Step(records []kafka.Record) (out []Output, ticket int64, er
 		}
 	}
 	out = p.enc.outputs(p.batch)
+	if len(p.batch.Facts) > 0 {
+		p.tail = tail{open: true}
+	}
 	p.batch.Reset()
 	p.owed[p.ticket] += len(out)
 	return out, p.ticket, err
@@ -107,6 +111,6 @@ func (p *Partition) Machine() *machine.Machine { return p.m }
 
 // NewPartition returns the step of an opened machine.
 func NewPartition(config machine.Config, topics Topics, m *machine.Machine) *Partition {
-	return &Partition{m: m, batch: machine.NewEffects(config.Deployment.InboxPartitions), owed: map[int64]int{},
+	return &Partition{m: m, batch: machine.NewEffects(config.Deployment.InboxPartitions), owed: map[int64]int{}, tail: tail{open: true},
 		last: m.Position(), enc: encoder{dep: config.Deployment, hash: config.Deployment.Hash(), topics: topics, self: config.Partition}}
 }

@@ -123,6 +123,9 @@ func (m *Machine) Watermark() int64 { return m.watermark() }
 // Decided is the largest stamp seen, in ms.
 func (m *Machine) Decided() int64 { return m.meta.decided }
 
+// FactsNext is the number of the next fact.
+func (m *Machine) FactsNext() uint64 { return m.meta.factsSeq }
+
 // Catalog is the active catalogue; version 0 before the first activation.
 func (m *Machine) Catalog() *tag.Catalog { return m.cat.Catalog }
 
