@@ -36,6 +36,7 @@ type Block struct {
 	After       Position // with everything of the block stored
 	tables      [tableCount][]row
 	start       int64 // Next of the position it follows; First unless the log has a hole
+	rule        Rule  // by which it is cut: that of the position it follows
 	bytes       int
 	second      int64 // of the first record; the block ends before a later one
 }
@@ -79,14 +80,14 @@ func (s *Steps) Add(r Record) ([]*Block, error) {
 	if s.open == nil {
 		rule := s.at.Rule
 		s.at.Rule = s.rule // the rule of the block behind this one
-		s.open = &Block{Partition: s.partition, First: r.Offset, start: s.at.Next, second: floorSecond(r.Time), After: Position{Rule: rule}}
+		s.open = &Block{Partition: s.partition, First: r.Offset, start: s.at.Next, rule: rule, second: floorSecond(r.Time)}
 	}
 	if err := s.take(r, facts); err != nil {
 		return done, fmt.Errorf("facts partition %d, offset %d: %w", s.partition, r.Offset, err)
 	}
 	s.open.Last, s.open.bytes = r.Offset, s.open.bytes+len(r.Value)
 	s.at.Next, s.at.LogTime = r.Offset+1, max(s.at.LogTime, r.Time)
-	if rule := s.open.After.Rule; s.open.Rows >= rule.Rows || s.open.bytes >= rule.Bytes {
+	if rule := s.open.rule; s.open.Rows >= rule.Rows || s.open.bytes >= rule.Bytes {
 		done = append(done, s.end())
 	}
 	return done, nil
@@ -136,7 +137,7 @@ func (s *Steps) put(r Record, source int32, fact *wire.Fact) error {
 func (s *Steps) end() *Block {
 	b := s.open
 	s.open = nil
-	b.Token = fmt.Sprintf("facts/%d/%s/%d/%d-%d", s.epoch, b.After.Rule, s.partition, b.First, b.Last)
+	b.Token = fmt.Sprintf("facts/%d/%s/%d/%d-%d", s.epoch, b.rule, s.partition, b.First, b.Last)
 	b.After = s.at.clone()
 	return b
 }

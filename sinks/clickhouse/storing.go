@@ -48,15 +48,16 @@ func (s *Storing) skip() {
 	}
 }
 
-// Look takes the position that is stored now. ahead says that another sink has stored the block: what
-// follows in memory may then be cut by another rule, so the caller resumes.
+// Look takes the position that is stored now. ahead says that another sink has stored this block, or the
+// one before it under another rule for this one (ours was a repeat that ClickHouse dropped): what is in
+// memory is then not what everybody else cuts, so the caller resumes.
 func (s *Storing) Look(at Position) (ahead bool, err error) {
 	b := s.block
 	if at.Next < b.start {
 		return false, fmt.Errorf("block %s begins at offset %d but only %d is stored: %w; ClickHouse was restored or emptied: start the sink again to go on from there",
 			b.Token, b.start, at.Next, ErrWentBack)
 	}
-	return at.Next > b.start, nil
+	return at.Next > b.start || at.Rule != b.rule, nil
 }
 
 // Insert is the insert that is due; a failed one is repeated unchanged.

@@ -32,8 +32,11 @@ func TestStoring(t *testing.T) {
 			if last := len(tables) - 1; slices.Index(tables, "sink_positions") != last || len(slices.Compact(tables)) != last+1 {
 				t.Fatalf("block %s: inserts into %v", b.Token, tables)
 			}
-			if ahead, err := storing.Look(Position{Next: b.start}); ahead || err != nil {
+			if ahead, err := storing.Look(Position{Next: b.start, Rule: b.rule}); ahead || err != nil {
 				t.Errorf("block %s, in time: ahead %v, %v", b.Token, ahead, err)
+			}
+			if ahead, err := storing.Look(Position{Next: b.start, Rule: Rule{Rows: 3, Bytes: 3}}); !ahead || err != nil {
+				t.Errorf("block %s, the one before stored by a sink that wants another rule: ahead %v, %v", b.Token, ahead, err)
 			}
 			if ahead, err := storing.Look(b.After); !ahead || err != nil {
 				t.Errorf("block %s, stored by another: ahead %v, %v", b.Token, ahead, err)
