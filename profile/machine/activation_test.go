@@ -7,6 +7,7 @@ import (
 
 	"portrait/profile"
 	"portrait/schemas"
+	"portrait/schemas/wire"
 )
 
 type profileChange = profile.Change
@@ -122,5 +123,33 @@ func (w *world) checkSwept() {
 		if int64(len(b.log)) != r.next {
 			w.fault("partition %d: not at the end", q)
 		}
+	}
+}
+
+// TestAliasOnTheWay sends an event through a machine that has no catalogue yet to a root that has one: it
+// counts under the name that the root's catalogue knows.
+func TestAliasOnTheWay(t *testing.T) {
+	c := newCluster(t, 1, 4, "", func(d *schemas.Deployment) { d.Identifiers = worldTypes(false) })
+	phone, device := "phone:1", ""
+	for k := 0; device == ""; k++ {
+		if id := fmt.Sprintf("device_id:%d", k); schemas.PartitionOf(id, 4) != schemas.PartitionOf(phone, 4) {
+			device = id
+		}
+	}
+	c.event(0, "e0", "view", c.clock, phone)
+	c.rest()
+	c.event(0, "e1", "view", c.clock, phone, device)
+	c.rest()
+	c.event(0, "e2", "Order Paid", c.clock, device) // before the activation in the device's log, its forward behind it in the phone's
+	c.activate(1, fmt.Sprintf(shopCatalog, "{}"))
+	c.rest()
+	for _, f := range c.facts(wire.FactEvent) {
+		if f.Event.ID == "e2" && (f.Catalog != 1 || f.Event.Name != "buy") {
+			t.Errorf("e2 is counted as %s under catalogue %d", f.Event.Name, f.Catalog)
+		}
+	}
+	doc, _, err := c.members[schemas.PartitionOf(phone, 4)].m.Lookup(phone)
+	if err != nil || string(doc.Features["buys"]) != "1" {
+		t.Errorf("the profile has %s, %v", doc.Features, err)
 	}
 }

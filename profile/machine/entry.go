@@ -233,6 +233,7 @@ func (m *Machine) forwarded(msg *wire.Message) error {
 	if msg.Event == nil || msg.Anchor < 0 || int(msg.Anchor) >= len(msg.Event.Identifiers) {
 		return fmt.Errorf("forward without its event: %w", ErrUnreadable)
 	}
+	msg.Event.Name = m.cat.Canonical(msg.Event.Name) // who sent it on may have had a catalogue without the alias
 	if msg.Hops == 0 {
 		return m.anchored(msg.Event, int(msg.Anchor))
 	}
