@@ -40,9 +40,10 @@ var importers = map[string]string{
 // strangers says what a package must not reach, tests included: the checker shares no code with what it
 // checks.
 var strangers = map[string][]string{
-	"bench/check":   {"portrait/profile", "portrait/sinks", "portrait/pipeline"},
-	"bench/ledger":  {"portrait/profile", "portrait/sinks", "portrait/pipeline"},
-	"bench/traffic": {"portrait/profile", "portrait/sinks", "portrait/pipeline"},
+	"bench/check":     {"portrait/profile", "portrait/sinks", "portrait/pipeline"},
+	"bench/ledger":    {"portrait/profile", "portrait/sinks", "portrait/pipeline"},
+	"bench/traffic":   {"portrait/profile", "portrait/sinks", "portrait/pipeline"},
+	"bench/sim/model": {"portrait/profile", "portrait/sinks", "portrait/pipeline", "portrait/schemas"},
 }
 
 // pure says which rooms of the core must not see the clock, a random source or the outside.

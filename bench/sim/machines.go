@@ -1,0 +1,125 @@
+package sim
+
+import (
+	"errors"
+	"slices"
+
+	"portrait/pipeline"
+	"portrait/profile/machine"
+	"portrait/profile/store"
+)
+
+// machineDriver runs one pipeline.Partition: fetch, apply, produce, checkpoint.
+type machineDriver struct {
+	n         *node
+	q         int
+	db        *handle
+	step      *pipeline.Partition
+	commit    *commit
+	owed      []*owedBatch // batches of outputs that are not acknowledged in full
+	lingering bool         // its partition was assigned anew; it does not know yet
+}
+
+// owedBatch is the simulator's own account of acknowledgements, against which checkpoints are checked.
+type owedBatch struct {
+	position int64 // behind the records that caused it
+	outputs  int
+}
+
+func (w *World) machineConfig(q int) machine.Config {
+	return machine.Config{Deployment: &w.dep, Partition: q, ProfileKey: simKeys.ProfileKey(), CacheNodes: w.CacheNodes, Compile: compileOnce}
+}
+
+func (n *node) openMachine(q int) {
+	h := n.seats.acquire(q)
+	s := h.disk().saved
+	m, err := machine.Open(n.w.machineConfig(q), h, s.position, s.meta)
+	if err != nil {
+		n.w.fault("inbox %d does not open at %d: %v", q, s.position, err)
+		return
+	}
+	n.w.logf("node %d: opens inbox %d at %d", n.id, q, s.position)
+	n.drivers = append(n.drivers, &machineDriver{n: n, q: q, db: h, step: pipeline.NewPartition(n.w.machineConfig(q), n.w.topics, m)})
+}
+
+// act applies some records.
+func (d *machineDriver) act() {
+	w := d.n.w
+	records, _ := w.broker.read(place{w.topics.Inbox, d.q}, d.step.Machine().Position(), 1+w.random.IntN(w.Batch))
+	if len(records) == 0 {
+		return
+	}
+	out, ticket, err := d.step.Step(records)
+	if len(out) > 0 {
+		b := &owedBatch{d.step.Machine().Position(), len(out)}
+		d.owed = append(d.owed, b)
+		w.logf("node %d: machine %d applies %d records up to %d: %d outputs", d.n.id, d.q, len(records), b.position, len(out))
+		d.n.send(out, func() {
+			d.step.Acked(ticket, 1)
+			if b.outputs--; b.outputs == 0 {
+				d.owed = slices.DeleteFunc(d.owed, func(x *owedBatch) bool { return x == b })
+			}
+		})
+	}
+	if err != nil {
+		d.end(err)
+	}
+}
+
+// end takes the driver away. A superseded handle is opened again if the partition is still ours; a
+// barrier stops for good; anything else is a fault.
+func (d *machineDriver) end(err error) {
+	w := d.n.w
+	w.logf("node %d: machine %d ends: %v", d.n.id, d.q, err)
+	d.n.drivers = slices.DeleteFunc(d.n.drivers, func(x *machineDriver) bool { return x == d })
+	switch {
+	case errors.Is(err, store.ErrStale):
+	default:
+		w.fault("machine %d: %v", d.q, err)
+	}
+}
+
+// checkpoint takes one step towards the next checkpoint: cut, begin to commit, or a transaction of it.
+func (d *machineDriver) checkpoint() {
+	w := d.n.w
+	if out, due := d.step.Marker(d.n.wall()); due {
+		d.n.send([]pipeline.Output{out}, nil)
+	}
+	if d.commit != nil {
+		if d.commit.c != nil && w.chance(StoreErrors, 5) {
+			d.end(d.commit.fail())
+			return
+		}
+		if d.commit.step() {
+			w.logf("node %d: machine %d is committed at %d", d.n.id, d.q, d.commit.c.Position)
+			d.commit = nil
+			d.step.Committed()
+		}
+		return
+	}
+	if w.random.IntN(2) == 0 {
+		d.step.Cut()
+	}
+	if d.n.seats.busy[d.q] {
+		return
+	}
+	c := d.step.Checkpoint()
+	if c == nil {
+		return
+	}
+	for _, b := range d.owed {
+		if b.position <= c.Position {
+			w.fault("machine %d: a checkpoint at %d with %d outputs of records before %d not acknowledged", d.q, c.Position, b.outputs, b.position)
+		}
+	}
+	w.checkChanges(d.q, c)
+	if w.chance(StoreErrors, 10) {
+		d.step.Refused() // the disk is full
+		return
+	}
+	var err error
+	if d.commit, err = d.db.begin(c, w.Transaction); err != nil {
+		d.commit = nil
+		d.end(err)
+	}
+}

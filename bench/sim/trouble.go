@@ -1,0 +1,110 @@
+package sim
+
+// trouble lets something go wrong, or be healed.
+func (w *World) trouble() {
+	if w.heal() {
+		return
+	}
+	n := w.nodes[w.random.IntN(w.Nodes)]
+	switch f := Fault(1) << w.random.IntN(len(faultNames)); {
+	case !w.has(f):
+	case f == Crashes:
+		if n.alive {
+			n.crash()
+		}
+	case f == HostCrashes:
+		if n.alive {
+			n.crash()
+		}
+		n.disk.hostCrash(w)
+	case f == Pauses:
+		if n.runs() {
+			w.logf("node %d: falls asleep", n.id)
+			n.paused = true
+		}
+	case f == Rebalances || f == Lingering:
+		w.assign()
+	case f == Jumps:
+		n.skew += int64(w.random.IntN(4_000)) - 4_000 // never ahead because of it
+		w.logf("node %d: its wall clock is %d ms ahead now", n.id, n.skew)
+	case f == Lag:
+		w.lagging = w.random.IntN(w.Inbox)
+		w.logf("machine %d gets few turns", w.lagging)
+	case f == BrokerAway:
+		w.logf("broker: away")
+		w.broker.away = true
+	case f == SinkFaults:
+		w.logf("ClickHouse: away")
+		w.clickhouse.away = true
+	case f == Restores:
+		w.restore()
+	case f == Activations:
+		if w.version < 3 {
+			w.version++
+			w.activate(w.version)
+		}
+	case f == Poison:
+		w.foreign()
+	}
+}
+
+// heal ends one trouble, or lets what is late arrive; false if there was nothing, or no luck.
+func (w *World) heal() bool {
+	if k := len(w.broker.network); k > 0 && w.random.IntN(2) == 0 {
+		r := w.broker.arrive(w.random.IntN(k))
+		w.logf("network: a late request of %d records arrives at %v", len(r.records), r.to)
+		return true
+	}
+	if len(w.coordinators) > 0 && w.random.IntN(2) == 0 {
+		k := w.random.IntN(len(w.coordinators))
+		for range 4 {
+			w.coordinators[k].step(w)
+		}
+		return true
+	}
+	switch n := w.nodes[w.random.IntN(w.Nodes)]; {
+	case w.random.IntN(3) > 0:
+		return false
+	case !n.alive:
+		if n.skew > 0 && !w.has(Ahead) {
+			n.skew = 0
+		}
+		n.start()
+	case n.paused:
+		w.logf("node %d: wakes up", n.id)
+		n.paused = false
+	case w.broker.away:
+		w.logf("broker: back")
+		w.broker.away = false
+	case w.clickhouse.away:
+		w.logf("ClickHouse: back")
+		w.clickhouse.away = false
+	case w.lagging >= 0:
+		w.lagging = -1
+	case len(n.drivers) > 0 && n.drivers[0].lingering && n.drivers[0].commit == nil:
+		w.logf("node %d: a machine of %d that was superseded ends", n.id, n.drivers[0].q)
+		n.drivers = n.drivers[1:]
+	case len(n.sinks) > 0 && n.sinks[0].lingering:
+		n.sinks = n.sinks[1:]
+	default:
+		return false
+	}
+	return true
+}
+
+// restore makes a backup of ClickHouse, or goes back to it. A restore ends every connection, so a sink in
+// the middle of a block begins it again.
+func (w *World) restore() {
+	if w.clickhouse.backup == nil {
+		w.logf("ClickHouse: a backup is made")
+		w.clickhouse.save()
+		return
+	}
+	w.logf("ClickHouse: goes back to its backup")
+	w.clickhouse.restore()
+	for _, n := range w.nodes {
+		for _, d := range n.sinks {
+			d.storing, d.looked = nil, false
+		}
+	}
+}

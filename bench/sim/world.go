@@ -1,0 +1,454 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"portrait/bench/sim/model"
+	"portrait/pipeline"
+	"portrait/pipeline/kafka"
+	"portrait/pipeline/normalize"
+	"portrait/profile/machine"
+	"portrait/profile/tag"
+	"portrait/schemas"
+	"portrait/schemas/wire"
+	"portrait/sinks/clickhouse"
+)
+
+// start is the first instant of every world, in ms.
+const start = 1_700_000_000_000
+
+// simKeys are the keys of every simulated deployment.
+var simKeys = func() normalize.Keys {
+	keys, err := normalize.NewKeys(make([]byte, normalize.KeyBytes))
+	if err != nil {
+		panic(err) // the key is long enough
+	}
+	return keys
+}()
+
+// World is one deployment with everything around it, in one goroutine. All that happens follows from
+// its options.
+type World struct {
+	Options
+	dep        schemas.Deployment
+	hash       uint64 // of dep
+	topics     pipeline.Topics
+	random     *rand.Rand
+	clock      int64 // ms: what the time really is; brokers and producers know it
+	broker     *broker
+	clickhouse *clickhouseServer
+	nodes      []*node
+
+	generation int // of the assignment
+	events     []int
+	inbox      []int
+	facts      []int
+	committed  []int64 // router's group: by events partition
+
+	loaded       int // raw records sent so far
+	ids          int
+	past         [][]draft
+	sent         []*model.Event
+	items        [][]int // by events partition and offset: events in the record
+	coordinators []*coordinator
+	version      int64 // of the last catalogue
+	lagging      int   // inbox partition that gets few turns; -1: none
+	calm         bool  // the trouble is over
+	inboxes      inboxReader
+
+	faults []string
+	trace  *[]string
+}
+
+// NewWorld returns the world of the options at its beginning. What happens is appended to trace, if it is
+// not nil.
+func NewWorld(o Options, trace *[]string) *World {
+	w := &World{Options: o, topics: pipeline.TopicNames("p"), random: rand.New(rand.NewPCG(o.Seed, 0x51a)), clock: start,
+		broker: newBroker(), clickhouse: newClickHouse(o.Window), lagging: -1, trace: trace}
+	w.dep = o.deployment()
+	w.hash = w.dep.Hash()
+	w.committed, w.items = make([]int64, o.Events), make([][]int, o.Events)
+	w.inboxes.init(w)
+	for id := range o.Nodes {
+		n := &node{w: w, id: id, disk: newDisk(o.Inbox)}
+		if w.has(Skew) {
+			n.skew = -int64(w.random.IntN(3_000))
+		}
+		if w.has(Ahead) {
+			n.skew = int64(w.random.IntN(3_000))
+		}
+		w.nodes = append(w.nodes, n)
+	}
+	w.assign()
+	for _, n := range w.nodes {
+		n.start()
+	}
+	w.version = 1
+	w.activate(1)
+	if !w.Race {
+		for _, out := range w.coordinators[0].outputs {
+			w.broker.append(request{place{out.Topic, out.Partition}, []kafka.Record{out.Record}, w.clock})
+		}
+	}
+	return w
+}
+
+func (w *World) has(f Fault) bool { return w.Faults&f != 0 }
+
+// chance says, in so many of a hundred cases, that a kind of trouble strikes now.
+func (w *World) chance(f Fault, percent int) bool {
+	return w.Faults&f != 0 && !w.calm && w.random.IntN(100) < percent
+}
+
+func (w *World) logf(format string, args ...any) {
+	if w.trace != nil {
+		*w.trace = append(*w.trace, fmt.Sprintf("%7d  ", w.clock-start)+fmt.Sprintf(format, args...))
+	}
+}
+
+// fault notes that a promise is broken. The world goes on: what follows may explain it.
+func (w *World) fault(format string, args ...any) {
+	w.logf("FAULT: "+format, args...)
+	w.faults = append(w.faults, fmt.Sprintf(format, args...))
+}
+
+// rule is a node's rule of blocks: they differ, as while a deployment is configured anew.
+func (w *World) rule(n *node) clickhouse.Rule {
+	return clickhouse.Rule{Rows: w.Rows + n.id, Bytes: 1 << 20}
+}
+
+// assign gives every partition to a node that may be there or not.
+func (w *World) assign() {
+	w.generation++
+	draw := func(n int) []int {
+		list := make([]int, n)
+		for i := range list {
+			list[i] = w.random.IntN(w.Nodes)
+		}
+		return list
+	}
+	w.events, w.inbox, w.facts = draw(w.Events), draw(w.Inbox), draw(w.Facts)
+	w.logf("group: assignment %d: events %v, inbox %v, facts %v", w.generation, w.events, w.inbox, w.facts)
+}
+
+// commitOffset is a router's commit. Whoever makes it, everything before it must be in the inboxes.
+func (w *World) commitOffset(n *node, p int, offset int64) {
+	w.inboxes.read()
+	if done := w.inboxes.frontier(p); done < offset {
+		w.fault("events %d: offset %d is committed, the inboxes hold events up to %d", p, offset, done)
+	}
+	w.committed[p] = offset // the group takes what it is told, also from a zombie, also backwards
+}
+
+var compiled struct {
+	sync.Mutex
+	catalogs map[string]*tag.Catalog
+}
+
+// compileOnce is machine.CompileCatalog, for all worlds of the process together.
+func compileOnce(text []byte, version int64, dep *schemas.Deployment) (*tag.Catalog, error) {
+	key := fmt.Sprint(version, dep.Identifiers, dep.DedupeIDs, string(text))
+	compiled.Lock()
+	defer compiled.Unlock()
+	if c := compiled.catalogs[key]; c != nil {
+		return c, nil
+	}
+	c, err := machine.CompileCatalog(text, version, dep)
+	if err == nil {
+		if compiled.catalogs == nil {
+			compiled.catalogs = map[string]*tag.Catalog{}
+		}
+		compiled.catalogs[key] = c
+	}
+	return c, err
+}
+
+// Run lets the world live until all events are sent, brings it to rest, and judges it. It returns what is
+// wrong, nothing if all promises hold.
+func (w *World) Run() []string {
+	weights := w.weights()
+	for k := 0; len(w.faults) == 0 && (w.loaded < w.Records || k < 400); k++ {
+		w.happens(weights)
+		if k == 20_000 {
+			w.fault("after %d steps only %d records are sent", k, w.loaded)
+		}
+	}
+	if len(w.faults) == 0 {
+		w.settle()
+	}
+	if len(w.faults) == 0 {
+		w.judge()
+	}
+	return w.faults
+}
+
+// The kinds of things that happen.
+const (
+	doLoad = iota
+	doTime
+	doRoute
+	doTick
+	doProduce
+	doMachine
+	doCheckpoint
+	doSink
+	doTrouble
+	kinds
+)
+
+// weights draws how often each kind of thing happens in this world.
+func (w *World) weights() (list [kinds]int) {
+	for i, base := range [kinds]int{doLoad: 3, doTime: 8, doRoute: 12, doTick: 6, doProduce: 40, doMachine: 30, doCheckpoint: 12, doSink: 14, doTrouble: 3} {
+		list[i] = base << w.random.IntN(w.Spread)
+	}
+	return list
+}
+
+func (w *World) happens(weights [kinds]int) {
+	sum := 0
+	for _, n := range weights {
+		sum += n
+	}
+	x, kind := w.random.IntN(sum), 0
+	for x >= weights[kind] {
+		x -= weights[kind]
+		kind++
+	}
+	switch kind {
+	case doLoad:
+		w.load()
+	case doTime:
+		w.pass()
+	case doTrouble:
+		w.trouble()
+	default:
+		if n := w.nodes[w.random.IntN(w.Nodes)]; n.runs() {
+			n.act(kind)
+		}
+	}
+}
+
+// pass lets time go on.
+func (w *World) pass() {
+	switch w.random.IntN(20) {
+	case 0:
+		w.clock += int64(w.random.IntN(20_000))
+	case 1, 2:
+		w.clock += int64(w.random.IntN(3_000))
+	default:
+		w.clock += int64(w.random.IntN(200))
+	}
+}
+
+// full is how many records wait at a node before its drivers wait, too.
+const full = 200
+
+// act lets one of a node's drivers do something.
+func (n *node) act(kind int) {
+	w := n.w
+	if n.heard != w.generation && w.random.IntN(4) == 0 {
+		n.hear()
+	}
+	switch kind {
+	case doRoute:
+		if len(n.routers) > 0 && n.queued() < full {
+			n.routers[w.random.IntN(len(n.routers))].act()
+		}
+	case doTick:
+		n.tick()
+	case doProduce:
+		if len(n.outlets) > 0 {
+			w.produce(n, n.outlets[w.random.IntN(len(n.outlets))])
+		}
+	case doMachine, doCheckpoint:
+		n.ensure()
+		if len(n.drivers) == 0 {
+			return
+		}
+		d := n.drivers[w.random.IntN(len(n.drivers))]
+		switch {
+		case kind == doCheckpoint:
+			d.checkpoint()
+		case n.queued() < full && (d.q != w.lagging || w.random.IntN(30) == 0):
+			d.act()
+		}
+	case doSink:
+		if len(n.sinks) > 0 {
+			n.sinks[w.random.IntN(len(n.sinks))].act()
+		}
+	}
+}
+
+// settle ends all trouble and brings everything to rest at a later clock.
+func (w *World) settle() {
+	w.logf("---- the trouble is over")
+	w.calm, w.broker.away, w.clickhouse.away, w.lagging = true, false, false, -1
+	w.assign()
+	for _, n := range w.nodes {
+		if !n.alive || n.skew != 0 {
+			n.crash()
+			n.skew = 0
+			n.start()
+		}
+		n.paused = false
+	}
+	w.drain()
+	steps := []int64{int64(w.random.IntN(50_000)), 20_000, 1_000}
+	if w.Flat { // until no window, deadline or interval is left, and then the markers
+		steps = append(steps, 80_000)
+	}
+	steps = append(steps, 1, 2_500) // the markers behind the last facts
+	for _, ms := range steps {
+		w.clock += ms
+		for range 2 { // what is behind a tick is behind the end, too
+			w.drain()
+			for _, n := range w.nodes {
+				for _, r := range n.routers {
+					r.act()
+					r.act()
+				}
+				n.tick()
+			}
+		}
+		w.drain()
+	}
+	for _, n := range w.nodes {
+		for _, d := range n.drivers {
+			for k := 0; d.step.Machine().Position() > d.db.disk().saved.position && k < 1_000; k++ {
+				d.checkpoint()
+			}
+		}
+	}
+}
+
+// drain lets everybody act in random order until nobody has anything left to do.
+func (w *World) drain() {
+	for range 3_000 {
+		before := w.progress()
+		for len(w.broker.network) > 0 {
+			w.broker.arrive(w.random.IntN(len(w.broker.network)))
+		}
+		w.coordinators = slices.DeleteFunc(w.coordinators, func(c *coordinator) bool { return c.step(w) })
+		for _, k := range w.random.Perm(len(w.nodes)) {
+			w.nodes[k].drain()
+		}
+		if len(w.faults) > 0 || len(w.coordinators) == 0 && w.progress() == before && w.quiet() {
+			return
+		}
+	}
+	w.fault("never at rest")
+}
+
+// drain gives each of a node's drivers some turns.
+func (n *node) drain() {
+	if n.heard != n.w.generation {
+		n.hear()
+	}
+	n.drivers = slices.DeleteFunc(n.drivers, func(d *machineDriver) bool { return d.lingering && d.commit == nil })
+	n.sinks = slices.DeleteFunc(n.sinks, func(d *sinkDriver) bool { return d.lingering })
+	n.ensure()
+	for _, d := range n.routers {
+		d.act()
+		d.act()
+	}
+	for _, o := range n.outlets {
+		n.w.produce(n, o)
+		n.w.produce(n, o)
+	}
+	for _, d := range slices.Clone(n.drivers) {
+		d.act()
+		d.checkpoint()
+	}
+	for _, d := range slices.Clone(n.sinks) {
+		for range 4 {
+			d.act()
+		}
+	}
+}
+
+// progress is a number that stands still when nothing happens any more.
+func (w *World) progress() (sum int64) {
+	for _, log := range w.broker.logs {
+		sum += int64(len(log))
+	}
+	return sum + int64(w.clickhouse.taken)
+}
+
+// quiet reports whether everything that was written was read, and everything said was written.
+func (w *World) quiet() bool {
+	for _, n := range w.nodes {
+		for _, o := range n.outlets {
+			if len(o.queue) > 0 || len(o.flight) > 0 {
+				return false
+			}
+		}
+		for _, d := range n.routers {
+			if d.fetched || d.next < w.broker.end(place{w.topics.Events, d.p}) {
+				return false
+			}
+		}
+		for _, d := range n.drivers {
+			if d.lingering || d.step.Machine().Position() < w.broker.end(place{w.topics.Inbox, d.q}) {
+				return false
+			}
+		}
+		for _, d := range n.sinks {
+			if d.lingering || d.steps == nil || len(d.blocks) > 0 || d.steps.Next() < w.broker.end(place{w.topics.Facts, d.f}) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// inboxReader reads the inboxes once, as they grow.
+type inboxReader struct {
+	w       *World
+	records [][]*wire.InboxRecord // by inbox partition and offset
+	handed  []map[[2]int64]bool   // by events partition: offset and index of items that are in an inbox
+	done    []int64               // by events partition: all items of records before it are there
+}
+
+func (r *inboxReader) init(w *World) {
+	r.w, r.records, r.done = w, make([][]*wire.InboxRecord, w.Inbox), make([]int64, w.Events)
+	for range w.Events {
+		r.handed = append(r.handed, map[[2]int64]bool{})
+	}
+}
+
+func (r *inboxReader) read() {
+	for q := range r.records {
+		log := r.w.broker.logs[place{r.w.topics.Inbox, q}]
+		for k := len(r.records[q]); k < len(log); k++ {
+			rec, err := wire.DecodeInbox(log[k].Value)
+			if err != nil {
+				r.w.fault("inbox %d offset %d: %v", q, k, err)
+				rec = new(wire.InboxRecord)
+			}
+			r.records[q] = append(r.records[q], rec)
+			if n := max(len(rec.Routed), len(rec.Messages)); n > schemas.ItemsPerRecord || len(log[k].Value) > 2*schemas.BytesPerRecord {
+				r.w.fault("inbox %d offset %d: %d items, %d bytes", q, k, n, len(log[k].Value))
+			}
+			for i := range rec.Routed {
+				at := rec.Routed[i].At()
+				r.handed[at.Partition][[2]int64{at.Offset, int64(at.Index)}] = true
+			}
+		}
+	}
+}
+
+// frontier is the first offset of an events partition of which not all items are in an inbox.
+func (r *inboxReader) frontier(p int) int64 {
+	for r.done[p] < int64(len(r.w.items[p])) {
+		for k := range r.w.items[p][r.done[p]] {
+			if !r.handed[p][[2]int64{r.done[p], int64(k)}] {
+				return r.done[p]
+			}
+		}
+		r.done[p]++
+	}
+	return r.done[p]
+}
