@@ -8,6 +8,7 @@
 package latency
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ const (
 	Merge                  // likewise; the change came with a merge
 	Timer                  // from the deadline
 	Freshness              // from an event's planned send until ClickHouse answers with it
+	Hiccup                 // how much later than asked an idle goroutine woke up
+	Lateness               // from an event's planned send until it was handed to the producer
 	causes
 )
 
@@ -43,7 +46,7 @@ type Recorder struct {
 	clamped    int64
 }
 
-// NewRecorder makes an empty recorder of about 1.5 MB.
+// NewRecorder makes an empty recorder of about 2 MB.
 func NewRecorder() *Recorder {
 	r := &Recorder{}
 	for c := range r.histograms {
@@ -105,4 +108,26 @@ func summary(h *hdrhistogram.Histogram) bench.Latency {
 	ms := func(us int64) float64 { return float64(us) / 1000 }
 	return bench.Latency{P50: ms(h.ValueAtQuantile(50)), P99: ms(h.ValueAtQuantile(99)),
 		P999: ms(h.ValueAtQuantile(99.9)), Max: ms(h.Max())}
+}
+
+// Point is one place of a distribution: that share of the samples, 0 to 1, took at most so many milliseconds.
+type Point struct {
+	Quantile float64 `json:"q"`
+	MS       float64 `json:"ms"`
+}
+
+// Spectrum returns the distribution of a cause at quantiles that halve the rest with every second point, as percentile
+// plots show it; empty if nothing was measured.
+func (r *Recorder) Spectrum(c Cause) []Point {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := r.histograms[c]
+	if h.TotalCount() == 0 {
+		return nil
+	}
+	var list []Point
+	for rest := 1.0; rest*float64(h.TotalCount()) >= 0.5; rest /= math.Sqrt2 {
+		list = append(list, Point{1 - rest, float64(h.ValueAtQuantile(100*(1-rest))) / 1000})
+	}
+	return append(list, Point{1, float64(h.Max()) / 1000})
 }

@@ -5,18 +5,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/pprof"
-	"strconv"
 	"time"
 
 	"portrait/bench"
 	"portrait/bench/meter"
 	"portrait/bench/traffic"
 	"portrait/pipeline"
-	"portrait/pipeline/kafka"
 	"portrait/pipeline/normalize"
-	"portrait/profile"
 	"portrait/profile/machine"
 	"portrait/profile/store"
 	"portrait/schemas"
@@ -99,8 +95,11 @@ func newRig(c Config) (*rig, error) {
 	}
 	// The log's clock runs at 100,000 events/s whatever the machine does: time is an input.
 	start := time.Date(2026, 3, 2, 4, 0, 0, 0, time.UTC)
-	r.plan, err = traffic.New(traffic.Config{Seed: c.Seed, Run: "m" + fmt.Sprintf("%07d", c.Seed%10_000_000), Rate: 100_000, Start: start,
+	r.plan, err = traffic.New(traffic.Config{Seed: c.Seed, Run: "m" + fmt.Sprintf("%07d", c.Seed%10_000_000),
 		Persons: c.Profiles, Preload: start.Add(-time.Minute), Merges: c.Merges, Keys: c.Keys})
+	if err == nil {
+		r.plan, err = r.plan.Then(0, traffic.Stretch{Rate: 100_000, Start: start})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -184,172 +183,6 @@ func (r *rig) events(n int) error {
 	return nil
 }
 
-// segment measures the next events: the log first, then nothing but the machine.
-func (r *rig) segment() (segment, error) {
-	var fetches [][][]byte
-	for left := r.config.Events; left > 0; left -= fetchRecords {
-		records, _, err := r.log.fetch(left)
-		if err != nil {
-			return segment{}, err
-		}
-		fetches = append(fetches, records)
-	}
-	runtime.GC() // the log's garbage is not the machine's
-	r.now = segment{}
-	before := r.m.Counters
-	for _, records := range fetches {
-		if err := r.measured(records); err != nil {
-			return segment{}, err
-		}
-	}
-	return r.now.finish(before, r.m.Counters), nil
-}
-
-// measured is apply with the clocks on; what the bench itself does with outputs is left out.
-func (r *rig) measured(records [][]byte) error {
-	var m0, m1 runtime.MemStats
-	runtime.ReadMemStats(&m0)
-	c0, err := meter.CPU()
-	if err != nil {
-		return err
-	}
-	t0 := time.Now()
-	if err := r.once(records); err != nil {
-		return err
-	}
-	r.now.apply += time.Since(t0)
-	if r.m.Uncut() >= cutEntries {
-		t1 := time.Now()
-		checkpoint, number := r.m.Cut()
-		t2 := time.Now()
-		c1, err := meter.CPU()
-		if err != nil {
-			return err
-		}
-		r.now.cut += t2.Sub(t1)
-		r.now.cpu += c1 - c0
-		if err := r.commit(&checkpoint, number); err != nil {
-			return err
-		}
-		if c0, err = meter.CPU(); err != nil {
-			return err
-		}
-		r.now.commit += time.Since(t2)
-		r.now.commitCPU += c0 - c1
-	}
-	c1, err := meter.CPU()
-	if err != nil {
-		return err
-	}
-	r.now.cpu += c1 - c0
-	runtime.ReadMemStats(&m1)
-	r.now.bytes += m1.TotalAlloc - m0.TotalAlloc
-	r.now.allocs += m1.Mallocs - m0.Mallocs
-	return r.take()
-}
-
-// apply is measured without clocks.
-func (r *rig) apply(records [][]byte) error {
-	if err := r.once(records); err != nil {
-		return err
-	}
-	if r.m.Uncut() >= cutEntries {
-		checkpoint, number := r.m.Cut()
-		if err := r.commit(&checkpoint, number); err != nil {
-			return err
-		}
-	}
-	return r.take()
-}
-
-// once applies what the machine has sent to itself and the records behind it.
-func (r *rig) once(records [][]byte) error {
-	records = append(r.loop, records...)
-	r.loop = nil
-	list := batch(records, r.offset)
-	r.offset += int64(len(list))
-	if r.step != nil {
-		return r.encoded(list)
-	}
-	for i := range list {
-		if err := r.m.Apply(list[i].Offset, list[i].Value, r.effects); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// encoded applies through the partition's step, which encodes what comes out.
-func (r *rig) encoded(list []kafka.Record) error {
-	out, ticket, err := r.step.Step(list)
-	if err != nil {
-		return err
-	}
-	r.step.Acked(ticket, len(out))
-	r.outputs = out
-	return nil
-}
-
-func (r *rig) commit(c *profile.Checkpoint, number int64) error {
-	if err := r.part.Commit(c); err != nil {
-		return err
-	}
-	r.m.Committed(number)
-	return nil
-}
-
-// see hands an output to whom it is for: the log, or the verification.
-func (r *rig) see(out *pipeline.Output) error {
-	switch {
-	case out.Topic == "bench.inbox":
-		r.loop = append(r.loop, out.Record.Value)
-	case out.Topic == "bench.tags":
-		r.now.changes++
-		if r.seen != nil {
-			return r.seen.Change(out.Record.Value)
-		}
-	case out.Topic == "bench.profiles" && r.seen != nil:
-		version, err := strconv.ParseUint(string(out.Record.Headers[0].Value), 10, 64)
-		if err != nil {
-			return err
-		}
-		return r.seen.Document(out.Record.Key, out.Record.Value, version)
-	}
-	return nil
-}
-
-// take empties the effects: messages go back into the log, changes and documents to the verification.
-func (r *rig) take() error {
-	for i := range r.outputs {
-		if err := r.see(&r.outputs[i]); err != nil {
-			return err
-		}
-	}
-	r.outputs = nil
-	f := r.effects
-	for list, seq := f.Messages[0], f.FirstSeq[0]; len(list) > 0; {
-		n := min(len(list), schemas.ItemsPerRecord)
-		r.loop = append(r.loop, encode(&wire.InboxRecord{Deployment: r.dep.Hash(), Source: wire.FromMachine, Catalog: f.Catalog, Seq: seq, Messages: list[:n]}))
-		list, seq = list[n:], seq+uint64(n)
-	}
-	if r.seen != nil {
-		for i := range f.Tags {
-			if err := r.seen.Change(f.Tags[i].Value); err != nil {
-				return err
-			}
-		}
-		for i := range f.Docs {
-			if err := r.seen.Document([]byte(f.Docs[i].Key), f.Docs[i].Value, f.Docs[i].Version); err != nil {
-				return err
-			}
-		}
-	}
-	r.now.facts += len(f.Facts)
-	r.now.changes += len(f.Tags)
-	f.Reset()
-	return nil
-}
-
 // finish lets time pass until every document is published, and compares.
 func (r *rig) finish(result *Result) error {
 	at := r.plan.At(r.log.next)
@@ -373,7 +206,7 @@ func (r *rig) finish(result *Result) error {
 	result.Checks = []bench.Check{{Name: "events counted once", OK: r.m.Counters.Events == sent && r.m.Counters.Duplicates == 0,
 		Detail: fmt.Sprintf("%d counted of %d, %d duplicates", r.m.Counters.Events, sent, r.m.Counters.Duplicates)}}
 	if r.seen != nil {
-		result.Checks = append(result.Checks, r.seen.Verify(r.model, r.log.next, at.UnixMilli())...)
+		result.Checks = append(result.Checks, r.seen.Verify(r.plan, r.model, r.log.next, at.UnixMilli())...)
 	}
 	var err error
 	if err = r.db.Close(); err != nil {

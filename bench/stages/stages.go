@@ -59,7 +59,7 @@ var rules = []rule{
 	{"connections", []string{"segmentio/kafka-go", "portrait/pipeline/kafka"}},
 	{"bench", []string{"portrait/bench/"}},
 	{"pipeline", []string{"portrait/pipeline.", "portrait/cmd", "main."}},
-	{"scheduler", []string{"runtime.schedule", "runtime.findRunnable", "runtime.mcall", "runtime.park_m", "runtime.goexit0", "runtime.sysmon", "runtime.mstart", "runtime.netpoll"}},
+	{"scheduler", []string{"runtime.schedule", "runtime.(*timers)", "runtime.findRunnable", "runtime.mcall", "runtime.park_m", "runtime.goexit0", "runtime.sysmon", "runtime.mstart", "runtime.netpoll"}},
 }
 
 // Breakdown is a profile by stage.

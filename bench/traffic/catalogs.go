@@ -114,7 +114,7 @@ func (m *Model) cell(k Kind, c int) {
 
 // kind adds what is of one kind of event, whatever its category.
 func (m *Model) kind(k Kind) {
-	base := [...]string{"views", "carts", "orders", "checkins", "signins"}[k] + "_"
+	base := [...]string{"views", "carts", "orders", "checkins", "logins"}[k] + "_"
 	f := func(name, kind, property string) feature {
 		return feature{name: base + name, kind: kind, on: k, category: all, property: property}
 	}

@@ -3,6 +3,7 @@ package traffic
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,14 +23,19 @@ const zipfTheta = 0.99
 // Config is a plan's shape.
 type Config struct {
 	Seed    uint64
-	Run     string    // 8 characters that name the run: part of every event id and identifier
-	Rate    float64   // events per second
-	Start   time.Time // planned instant of event 0
+	Run     string // 8 characters that name the run: part of every event id and identifier
 	Persons int
 	Preload time.Time // instant of each person's first event, numbers below 0; zero: nothing is preloaded
 	Merges  float64   // share of events that link a device; 0: customers only
 	Keys    Keys
-	Burst   Burst
+}
+
+// Stretch is a part of a plan at one mean rate.
+type Stretch struct {
+	Start time.Time // planned instant of its first event
+	Rate  float64   // events per second
+	Burst Burst
+	first int64 // number of its first event
 }
 
 // Burst makes the first Length of every Period Factor times as fast; the mean rate stays. The zero value is none.
@@ -71,8 +77,6 @@ func (c *Config) Validate() error {
 	switch {
 	case len(c.Run) != runLength:
 		return fmt.Errorf("traffic: run %q; want %d characters", c.Run, runLength)
-	case c.Rate <= 0 || c.Rate > 10_000_000:
-		return fmt.Errorf("traffic: a rate of %v events/s; want above 0, at most 10,000,000", c.Rate)
 	case c.Persons < 2 || c.Persons > 100_000_000:
 		return fmt.Errorf("traffic: %d persons; want 2 to 100,000,000", c.Persons)
 	case c.Merges < 0 || c.Merges > 0.5:
@@ -128,29 +132,39 @@ type Event struct {
 	Time     int64 // ms since 1970
 }
 
-// Plan computes events. It is immutable.
+// Plan computes events. It is immutable; more of it is another plan.
 type Plan struct {
-	config Config
-	zipf   *zipf
-	start  int64 // ms
-	links  uint64
-	slow   float64 // events/s outside of bursts
+	config    Config
+	zipf      *zipf
+	links     uint64
+	stretches []Stretch
 }
 
-// New checks the shape and returns its plan.
+// New checks the shape and returns a plan of preloaded events only.
 func New(c Config) (*Plan, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Plan{config: c, start: c.Start.UnixMilli(), links: uint64(c.Merges * 1000), slow: c.Rate}
+	p := &Plan{config: c, links: uint64(c.Merges * 1000)}
 	if c.Keys == Zipf {
 		p.zipf = newZipf(c.Persons, zipfTheta)
 	}
-	if b := c.Burst; b.Factor > 0 {
-		part := b.Length.Seconds() / b.Period.Seconds()
-		p.slow = c.Rate * (1 - b.Factor*part) / (1 - part)
-	}
 	return p, nil
+}
+
+// Then returns the plan that goes on from event first, which ends what was planned before, with a stretch
+// without an end. It must not start before events that come earlier.
+func (p *Plan) Then(first int64, s Stretch) (*Plan, error) {
+	if s.Rate <= 0 || s.Rate > 10_000_000 {
+		return nil, fmt.Errorf("traffic: a rate of %v events/s; want above 0, at most 10,000,000", s.Rate)
+	}
+	if n := len(p.stretches); n > 0 && (first < p.stretches[n-1].first || s.Start.Before(p.stretches[n-1].Start)) {
+		return nil, fmt.Errorf("traffic: a stretch from event %d at %v begins before the one ahead of it", first, s.Start)
+	}
+	s.first = first
+	next := *p
+	next.stretches = append(slices.Clip(slices.Clone(p.stretches)), s)
+	return &next, nil
 }
 
 // Config is the plan's shape.
@@ -164,33 +178,41 @@ func (p *Plan) First() int64 {
 	return 0
 }
 
-// Offset is the planned instant of event n ≥ 0, from the start.
-func (p *Plan) Offset(n int64) time.Duration {
-	b := p.config.Burst
-	if b.Factor == 0 {
-		return seconds(float64(n) / p.config.Rate)
+// At is the planned instant of event n.
+func (p *Plan) At(n int64) time.Time {
+	if n < 0 || len(p.stretches) == 0 {
+		return p.config.Preload
 	}
-	period := b.Period.Seconds() * p.config.Rate // events per period
+	k := len(p.stretches) - 1
+	for k > 0 && p.stretches[k].first > n {
+		k--
+	}
+	s := &p.stretches[k]
+	return s.Start.Add(s.offset(n - s.first))
+}
+
+// offset is the planned instant of a stretch's n-th event, from its start.
+func (s *Stretch) offset(n int64) time.Duration {
+	b := s.Burst
+	if b.Factor == 0 {
+		return seconds(float64(n) / s.Rate)
+	}
+	length, part := b.Length.Seconds(), b.Length.Seconds()/b.Period.Seconds()
+	fast, slow := b.Factor*s.Rate, s.Rate*(1-b.Factor*part)/(1-part)
+	period := b.Period.Seconds() * s.Rate // events per period
 	whole := int64(float64(n) / period)
 	rest := float64(n) - float64(whole)*period
 	at := seconds(float64(whole) * b.Period.Seconds())
-	if fast := b.Factor * p.config.Rate; rest < fast*b.Length.Seconds() {
+	switch {
+	case rest < fast*length:
 		return at + seconds(rest/fast)
-	} else if p.slow > 0 {
-		return at + b.Length + seconds((rest-fast*b.Length.Seconds())/p.slow)
+	case slow > 0:
+		return at + b.Length + seconds((rest-fast*length)/slow)
 	}
 	return at + b.Length
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
-// At is the planned instant of event n.
-func (p *Plan) At(n int64) time.Time {
-	if n < 0 {
-		return p.config.Preload
-	}
-	return p.config.Start.Add(p.Offset(n))
-}
 
 // Event computes event n. Its time is the planned instant in ms.
 func (p *Plan) Event(n int64) Event {
@@ -200,7 +222,7 @@ func (p *Plan) Event(n int64) Event {
 		return e
 	}
 	h := mix(p.config.Seed + uint64(n+1)*golden)
-	e := Event{Customer: true, Device: -1, Time: p.start + int64(p.Offset(n)/time.Millisecond)}
+	e := Event{Customer: true, Device: -1, Time: p.At(n).UnixMilli()}
 	if p.zipf != nil {
 		e.Person = p.zipf.rank(float64(h>>11) / (1 << 53))
 	} else {

@@ -1,7 +1,6 @@
 package traffic
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
 )
@@ -144,12 +143,6 @@ func (p *Plan) EventPrefix() string { return p.config.Run + "-" }
 
 // node is an identifier of a person: the customer's id (device -1) or a device.
 type node struct{ person, device int }
-
-// parseIdentifier reads a canonical identifier of this run; ok is false if it is of another.
-func (p *Plan) parseIdentifier(canonical []byte) (n node, ok bool) {
-	kind, value, _ := bytes.Cut(canonical, []byte(":"))
-	return p.parseValue(string(kind), value)
-}
 
 // parseValue reads an identifier by type and value.
 func (p *Plan) parseValue(kind string, value []byte) (n node, ok bool) {

@@ -12,13 +12,17 @@ import (
 
 var start = time.Date(2026, 3, 2, 4, 0, 0, 0, time.UTC)
 
-func plan(t *testing.T, change func(*Config)) *Plan {
+func plan(t *testing.T, change func(*Config, *Stretch)) *Plan {
 	t.Helper()
-	c := Config{Seed: 1, Run: "test0001", Rate: 1000, Start: start, Persons: 100, Preload: start.Add(-time.Minute), Keys: Uniform}
+	c := Config{Seed: 1, Run: "test0001", Persons: 100, Preload: start.Add(-time.Minute), Keys: Uniform}
+	s := Stretch{Rate: 1000, Start: start}
 	if change != nil {
-		change(&c)
+		change(&c, &s)
 	}
 	p, err := New(c)
+	if err == nil {
+		p, err = p.Then(0, s)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,25 +68,35 @@ func TestZipf(t *testing.T) {
 // TestInstants has planned instants of a constant rate, and of bursts with the same mean.
 func TestInstants(t *testing.T) {
 	p := plan(t, nil)
-	if p.Offset(0) != 0 || p.Offset(2500) != 2500*time.Millisecond {
-		t.Errorf("offsets %v and %v", p.Offset(0), p.Offset(2500))
+	if p.At(0) != start || p.At(2500) != start.Add(2500*time.Millisecond) || p.At(-1) != start.Add(-time.Minute) {
+		t.Errorf("planned at %v, %v and %v", p.At(0), p.At(2500), p.At(-1))
+	}
+	later, err := p.Then(1000, Stretch{Start: start.Add(time.Hour), Rate: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if later.At(999) != p.At(999) || later.At(1000) != start.Add(time.Hour) || later.At(1005) != start.Add(time.Hour+500*time.Millisecond) || p.At(1000) != start.Add(time.Second) {
+		t.Errorf("a second stretch: %v, %v, %v", later.At(999), later.At(1000), later.At(1005))
+	}
+	if _, err := later.Then(2000, Stretch{Start: start, Rate: 10}); err == nil {
+		t.Error("a stretch was taken that begins before the one ahead of it")
 	}
 	b, err := ParseBurst("3:1s/10s")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p = plan(t, func(c *Config) { c.Burst = b })
+	p = plan(t, func(_ *Config, s *Stretch) { s.Burst = b })
 	for _, c := range []struct {
 		n    int64
 		want time.Duration
 	}{{0, 0}, {3000, time.Second}, {10_000, 10 * time.Second}, {13_000, 11 * time.Second}, {3000 + 7000/9, 2 * time.Second}} {
-		if got := p.Offset(c.n); (got - c.want).Abs() > 2*time.Millisecond {
+		if got := p.At(c.n).Sub(start); (got - c.want).Abs() > 2*time.Millisecond {
 			t.Errorf("event %d at %v, want %v", c.n, got, c.want)
 		}
 	}
 	before := time.Duration(-1)
 	for n := range int64(30_000) {
-		if at := p.Offset(n); at < before {
+		if at := p.At(n).Sub(start); at < before {
 			t.Fatalf("event %d is planned before event %d", n, n-1)
 		} else {
 			before = at
@@ -97,7 +111,7 @@ func TestInstants(t *testing.T) {
 
 // TestTies: events of one person that share a millisecond agree on what "the latest" is.
 func TestTies(t *testing.T) {
-	p := plan(t, func(c *Config) { c.Persons, c.Rate = 3, 100_000 })
+	p := plan(t, func(c *Config, s *Stretch) { c.Persons, s.Rate = 3, 100_000 })
 	type at struct {
 		person int
 		time   int64
@@ -126,7 +140,7 @@ func TestTies(t *testing.T) {
 
 // TestRender reads what is sent with the contract's own decoder.
 func TestRender(t *testing.T) {
-	p := plan(t, func(c *Config) { c.Merges = 0.1 })
+	p := plan(t, func(c *Config, _ *Stretch) { c.Merges = 0.1 })
 	r, d := NewRenderer(p), schemas.NewEventDecoder()
 	links, alone := 0, 0
 	for n := p.First(); n < 2000; n++ {

@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"portrait/bench"
@@ -46,10 +47,11 @@ func (t *tally) check() bench.Check {
 	return bench.Check{Name: t.name, OK: t.compared > 0 && t.differences == 0, Detail: detail}
 }
 
-// Verify compares what was observed with what events [First, sent) of the plan add up to, at an instant now
-// (ms) after the last of them. Every person's profiles are compared: who they are, how many events they count,
+// Verify compares what was observed with what events [First, sent) of a plan add up to, at an instant now
+// (ms) after the last of them. The plan is the one that o was made with, or what came of it by Then. Every person's profiles are compared: who they are, how many events they count,
 // each of their tags as the document says and as the changes add up to.
-func (o *Observed) Verify(m *Model, sent, now int64) []bench.Check {
+func (o *Observed) Verify(plan *Plan, m *Model, sent, now int64) []bench.Check {
+	o.plan = plan
 	events := &tally{name: "events per profile"}
 	identity := &tally{name: "identity"}
 	tags := &tally{name: "tags"}
@@ -178,4 +180,32 @@ func (o *Observed) names(s set) string {
 		return fmt.Sprintf("%v and %d more", list[:8], len(list)-8)
 	}
 	return fmt.Sprint(list)
+}
+
+// VerifyRows compares ClickHouse's events, counted by their first identifier, with events [First, sent) of the plan.
+func (p *Plan) VerifyRows(sent int64, rows [][]string) bench.Check {
+	t := &tally{name: "ClickHouse events"}
+	have := make(map[node]int64, len(rows))
+	for _, row := range rows {
+		kind, value, _ := strings.Cut(row[0], ":")
+		n, ok := p.parseValue(kind, []byte(value))
+		count, err := strconv.ParseInt(row[1], 10, 64)
+		if !ok || err != nil {
+			t.want(false, "unexpected row %q", row)
+			continue
+		}
+		have[n] += count
+	}
+	for from := 0; from < p.config.Persons; from += shardPersons {
+		persons := p.walk(from, min(p.config.Persons, from+shardPersons), sent)
+		for k := range persons {
+			for at, want := range persons[k].events {
+				n := node{from + k, at - 1}
+				if want > 0 || have[n] > 0 {
+					t.want(have[n] == want, "%v has %d rows of %d", n, have[n], want)
+				}
+			}
+		}
+	}
+	return t.check()
 }

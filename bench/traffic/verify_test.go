@@ -111,7 +111,7 @@ func observe(t *testing.T, p *Plan, m *Model, out []*output) *Observed {
 
 // TestVerify sees a faultless run pass, and each kind of damage fail.
 func TestVerify(t *testing.T) {
-	p := plan(t, func(c *Config) { c.Merges = 0.1 })
+	p := plan(t, func(c *Config, _ *Stretch) { c.Merges = 0.1 })
 	m := twelve()
 	const sent = 5000
 	now := start.Add(time.Hour).UnixMilli()
@@ -157,7 +157,7 @@ func TestVerify(t *testing.T) {
 				c.after(o)
 			}
 			var failed []string
-			for _, check := range o.Verify(m, sent, now) {
+			for _, check := range o.Verify(p, m, sent, now) {
 				if !check.OK {
 					failed = append(failed, check.Name+": "+check.Detail)
 				}

@@ -13,6 +13,8 @@ func benchCommand() *cobra.Command {
 	}
 	c.AddCommand(
 		benchMachineCommand(),
+		benchRunCommand(),
+		benchStagesCommand(),
 		brokerCommand(),
 		tortureCommand(),
 	)

@@ -132,6 +132,9 @@ func NewClient(config Config) (*Client, error) {
 	}, nil
 }
 
+// Config is what the client was made with: enough to make another.
+func (c *Client) Config() Config { return c.config }
+
 // Brokers returns the addresses the client was given.
 func (c *Client) Brokers() []string { return c.config.Brokers }
 

@@ -1,0 +1,212 @@
+package drive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"portrait/bench/latency"
+	"portrait/bench/stages"
+	"portrait/bench/traffic"
+	"portrait/pipeline"
+	"portrait/pipeline/kafka"
+)
+
+// Deployment is what is driven.
+type Deployment struct {
+	Kafka         kafka.Config
+	Topics        pipeline.Topics
+	Events, Inbox int                  // partitions
+	Processes     map[string]int       // pids whose CPU and memory are told, by name
+	Disk          map[string]string    // directories whose size is told, by name
+	Counted       func() int64         // events in profiles, repeats at the source too; nil: nobody knows
+	Behind        func() time.Duration // how far ClickHouse is behind; nil: nobody knows
+	// Query asks ClickHouse; nil: there is none.
+	Query func(ctx context.Context, sql string) ([][]string, error)
+}
+
+// Driver drives one deployment.
+type Driver struct {
+	dep      Deployment
+	model    *traffic.Model
+	client   *kafka.Client
+	producer *kafka.Producer
+	plan     atomic.Pointer[traffic.Plan]
+	windows  atomic.Pointer[[]*window]
+	recent   *latency.Recorder // for the series
+	next     atomic.Int64      // number of the next event; all before it are handed over
+	base     int64             // counted before the driver began
+	changes  atomic.Int64      // tag changes received
+	begin    time.Time
+
+	topics []*reading // both public topics, for the verification
+	seen   *traffic.Observed
+
+	stop    context.CancelFunc
+	workers sync.WaitGroup
+	failed  atomic.Pointer[error]
+	mu      sync.Mutex // guards series
+	series  []Sample
+}
+
+// reading is how far a partition of a public topic was read for the verification.
+type reading struct {
+	topic     string
+	partition int
+	changes   bool // else documents
+	fetcher   *kafka.Fetcher
+	next      int64
+}
+
+// producerConfig lets a second of a fast plan wait: what waits there is late, and says so.
+func producerConfig() kafka.ProducerConfig {
+	c := kafka.DefaultProducerConfig()
+	c.QueueRecords, c.QueueBytes, c.BatchRecords = 50_000, 32<<20, 4000
+	return c
+}
+
+// Open connects, and listens to the tag topic from now on.
+func Open(ctx context.Context, dep Deployment, config traffic.Config, model *traffic.Model) (_ *Driver, err error) {
+	plan, err := traffic.New(config)
+	if err != nil {
+		return nil, err
+	}
+	d := &Driver{dep: dep, model: model, recent: latency.NewRecorder(), begin: time.Now(), seen: traffic.NewObserved(plan, model)}
+	d.plan.Store(plan)
+	d.next.Store(plan.First())
+	d.windows.Store(&[]*window{})
+	// A client of its own: the goroutines of its connections then carry the bench's label.
+	stages.As(ctx, stages.Generator, func(ctx context.Context) {
+		if d.client, err = kafka.NewClient(dep.Kafka); err == nil {
+			d.producer, err = kafka.NewProducer(context.WithoutCancel(ctx), d.client, producerConfig())
+		}
+	})
+	if err == nil {
+		err = d.places(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if dep.Counted != nil {
+		d.base = dep.Counted()
+	}
+	ctx, d.stop = context.WithCancel(ctx)
+	stages.As(ctx, stages.Recorder, d.listen)
+	d.work(ctx, d.hiccups)
+	d.work(ctx, d.sample)
+	return d, nil
+}
+
+// places notes where both public topics end: what comes behind is looked at.
+func (d *Driver) places(ctx context.Context) error {
+	for _, changes := range []bool{true, false} {
+		topic := d.dep.Topics.Profiles
+		if changes {
+			topic = d.dep.Topics.Tags
+		}
+		for p := range d.dep.Inbox {
+			_, end, err := d.client.Offsets(ctx, topic, p)
+			if err != nil {
+				return err
+			}
+			d.topics = append(d.topics, &reading{topic, p, changes, kafka.NewFetcher(d.client, topic, p, end), end})
+		}
+	}
+	return nil
+}
+
+// work runs f until Close.
+func (d *Driver) work(ctx context.Context, f func(context.Context) error) {
+	d.workers.Go(func() {
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			d.failed.CompareAndSwap(nil, &err)
+		}
+	})
+}
+
+// Close lets go of everything.
+func (d *Driver) Close() {
+	d.stop()
+	d.producer.Close()
+	d.workers.Wait()
+	d.client.Close()
+}
+
+// Err is why the recorder or the sampler stopped, if one did: then nothing may be believed.
+func (d *Driver) Err() error {
+	if err := d.failed.Load(); err != nil {
+		return fmt.Errorf("recorder: %w", *err)
+	}
+	return nil
+}
+
+// Sent is how many events are handed over, preloaded ones too.
+func (d *Driver) Sent() int64 { return d.next.Load() - d.plan.Load().First() }
+
+// Acked is how many of them the brokers have.
+func (d *Driver) Acked() int64 { return d.producer.Stats().Records }
+
+// Lag is how many acknowledged events are in no profile yet; -1 if nobody knows.
+func (d *Driver) Lag() int64 {
+	if d.dep.Counted == nil {
+		return -1
+	}
+	acked := d.Acked() // first: what is acknowledged in between would make it too large
+	return max(0, acked-(d.dep.Counted()-d.base))
+}
+
+// Plan is the plan as far as it was decided.
+func (d *Driver) Plan() *traffic.Plan { return d.plan.Load() }
+
+// Preload sends each person's first event as fast as the deployment takes them, and waits until all are counted.
+func (d *Driver) Preload(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	if d.next.Load() >= 0 {
+		return 0, nil
+	}
+	var err error
+	stages.As(ctx, stages.Generator, func(ctx context.Context) { err = d.send(ctx, 0, time.Time{}, nil) })
+	if err == nil {
+		err = d.Drain(ctx, 10*time.Minute)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("preload: %w", err)
+	}
+	return time.Since(began), nil
+}
+
+// drainPoll is how often Drain looks.
+const drainPoll = 50 * time.Millisecond
+
+// Drain waits until everything sent is counted.
+func (d *Driver) Drain(ctx context.Context, most time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, most, fmt.Errorf("not everything was counted within %v", most))
+	defer cancel()
+	if err := d.producer.Flush(ctx); err != nil {
+		return errors.Join(err, context.Cause(ctx))
+	}
+	if d.dep.Counted == nil {
+		return d.observe(ctx)
+	}
+	for d.Lag() > 0 {
+		if err := pause(ctx, drainPoll); err != nil {
+			return fmt.Errorf("%d events of %d are missing: %w", d.Lag(), d.Acked(), err)
+		}
+	}
+	return d.Err()
+}
+
+// pause waits; the error is the context's cause.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}

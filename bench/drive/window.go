@@ -1,0 +1,79 @@
+package drive
+
+import (
+	"time"
+
+	"portrait/bench"
+	"portrait/bench/latency"
+	"portrait/bench/meter"
+)
+
+// window is one measured stretch of time while it is measured.
+type window struct {
+	from, to      int64 // numbers of its events
+	start         time.Time
+	length        time.Duration
+	recorder      *latency.Recorder
+	before, after edge
+}
+
+// edge is what was read at the edge of a window.
+type edge struct {
+	at      time.Time
+	handed  int64
+	changes int64
+	lag     int64
+	cpu     map[string]time.Duration
+}
+
+func (d *Driver) edge() edge {
+	e := edge{at: time.Now(), handed: d.next.Load(), changes: d.changes.Load(), lag: d.Lag(), cpu: map[string]time.Duration{}}
+	for name, pid := range d.dep.Processes {
+		if t, err := meter.CPUOf(pid); err == nil { // one that has ended is left out
+			e.cpu[name] = t
+		}
+	}
+	return e
+}
+
+// Window is what one window showed.
+type Window struct {
+	Seconds    float64            `json:"seconds"`
+	Planned    int64              `json:"planned"`
+	HandedOver int64              `json:"handed_over"` // of the plan by its end
+	Kept       bool               `json:"kept"`        // at least 99 % of the plan
+	Latency    bench.Latency      `json:"latency_ms"`  // planned instant of an event to its tag change received
+	Merge      bench.Latency      `json:"merge_latency_ms"`
+	Hiccups    bench.Latency      `json:"hiccups_ms"`
+	Lateness   bench.Latency      `json:"lateness_ms"` // of handing over; of the whole stretch
+	Samples    int64              `json:"samples"`
+	Changes    int64              `json:"tag_changes"`
+	LagBefore  int64              `json:"lag_before"` // events; -1: nobody knows
+	LagAfter   int64              `json:"lag_after"`
+	Unanswered int64              `json:"unanswered"`       // lag when the latencies were summed up: so many are not among them
+	CPU        map[string]float64 `json:"cpu_us_per_event"` // by process
+	CPUCores   map[string]float64 `json:"cpu_cores"`
+	Spectrum   []latency.Point    `json:"spectrum,omitempty"`
+	Jitter     []latency.Point    `json:"hiccup_spectrum,omitempty"`
+}
+
+// keepShare of a plan must be handed over in time.
+const keepShare = 0.99
+
+func (w *window) result(late bench.Latency) Window {
+	took := w.after.at.Sub(w.before.at).Seconds()
+	r := Window{Seconds: took, Planned: w.to - w.from, Lateness: late, Changes: w.after.changes - w.before.changes,
+		HandedOver: min(max(0, w.after.handed-w.from), w.to-w.from),
+		Latency:    w.recorder.Total(latency.Event), Merge: w.recorder.Total(latency.Merge), Hiccups: w.recorder.Total(latency.Hiccup),
+		Samples: w.recorder.Count(latency.Event), LagBefore: w.before.lag, LagAfter: w.after.lag,
+		CPU: map[string]float64{}, CPUCores: map[string]float64{},
+		Spectrum: w.recorder.Spectrum(latency.Event), Jitter: w.recorder.Spectrum(latency.Hiccup)}
+	r.Kept = float64(r.HandedOver) >= keepShare*float64(r.Planned)
+	events := float64(max(1, w.after.handed-w.before.handed))
+	for name, t := range w.after.cpu {
+		used := t - w.before.cpu[name]
+		r.CPU[name] = float64(used.Microseconds()) / events
+		r.CPUCores[name] = used.Seconds() / took
+	}
+	return r
+}
