@@ -116,13 +116,15 @@ func (t *torturer) execute(ctx context.Context, l *load, plan []Fault) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, faults := range byPart {
 		group.Go(func() error {
+			var whole time.Time // at the earliest: a part that took long to come back gets a third of its rest all the same
 			for _, f := range faults {
-				if err := pause(ctx, time.Until(l.begin.Add(f.At))); err != nil {
+				if err := pause(ctx, max(time.Until(l.begin.Add(f.At)), time.Until(whole))); err != nil {
 					return err
 				}
 				if err := t.strike(ctx, l, t.parts[name], f); err != nil {
 					return fmt.Errorf("%v: %w", f, err)
 				}
+				whole = time.Now().Add(rest(f.Class, t.Duration) / 3)
 			}
 			return nil
 		})

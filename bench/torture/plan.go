@@ -59,7 +59,6 @@ func (f Fault) String() string {
 const (
 	freezeMin, freezeMax = 7 * time.Second, 11 * time.Second
 	awayMax              = 4 * time.Second
-	rest                 = 2 * time.Second // least time between two faults of one part
 )
 
 // weights say how often each combination is dealt besides the one time that each is dealt first.
@@ -78,7 +77,24 @@ var weights = []struct {
 // is none in the first seconds, and none so late that nobody could see the recovery.
 func Plan(seed uint64, faults, nodes int, duration time.Duration) []Fault {
 	random := rand.New(rand.NewPCG(seed, 0x746f7274757265))
-	var first, urn, deck []Fault
+	deck := deal(random, faults, int(0.6*float64(duration)/float64(rest(Broker, duration)+awayMax)))
+	tail := min(25*time.Second, duration/4)
+	var best []Fault
+	for range 50 { // parts need their rest: not every order fits into the time
+		plan := order(random, deck, nodes, duration, tail)
+		if best == nil || len(plan) > 0 && plan[len(plan)-1].At < best[len(best)-1].At {
+			best = plan
+		}
+		if len(best) == 0 || best[len(best)-1].At <= duration-tail {
+			break
+		}
+	}
+	return best
+}
+
+// deal takes one of each combination, as far as it goes, and more by weight, with so many of the broker at most.
+func deal(random *rand.Rand, faults, broker int) (deck []Fault) {
+	var first, urn []Fault
 	for _, w := range weights {
 		f := Fault{Kind: w.kind, Class: w.class}
 		first = append(first, f)
@@ -88,18 +104,29 @@ func Plan(seed uint64, faults, nodes int, duration time.Duration) []Fault {
 	}
 	random.Shuffle(len(first), func(i, j int) { first[i], first[j] = first[j], first[i] })
 	for i := range faults {
+		f := urn[random.IntN(len(urn))]
 		if i < len(first) {
-			deck = append(deck, first[i])
-		} else {
-			deck = append(deck, urn[random.IntN(len(urn))])
+			f = first[i]
 		}
+		if f.Class == Broker {
+			if broker--; broker < 0 && i >= len(first) {
+				f.Class = Node
+			}
+		}
+		deck = append(deck, f)
 	}
-	random.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
-	head, tail := min(8*time.Second, duration/8), min(25*time.Second, duration/4)
-	stretch := (duration - head - tail) / time.Duration(max(faults, 1))
+	return deck
+}
+
+// order shuffles a deck and gives each fault its time.
+func order(random *rand.Rand, deck []Fault, nodes int, duration, tail time.Duration) []Fault {
+	plan := slices.Clone(deck)
+	random.Shuffle(len(plan), func(i, j int) { plan[i], plan[j] = plan[j], plan[i] })
+	head := min(8*time.Second, duration/8)
+	stretch := (duration - head - tail) / time.Duration(max(len(plan), 1))
 	free := map[string]time.Duration{} // when each part can be struck again
-	for i := range deck {
-		f := &deck[i]
+	for i := range plan {
+		f := &plan[i]
 		if f.Class == Node {
 			f.Node = random.IntN(nodes)
 		}
@@ -109,8 +136,17 @@ func Plan(seed uint64, faults, nodes int, duration time.Duration) []Fault {
 		}
 		f.At = head + stretch*time.Duration(i) + time.Duration(random.Int64N(max(1, int64(stretch))))
 		f.At = max(f.At, free[f.Part()]).Round(100 * time.Millisecond)
-		free[f.Part()] = f.At + f.Away + rest
+		free[f.Part()] = f.At + f.Away + rest(f.Class, duration)
 	}
-	slices.SortStableFunc(deck, func(a, b Fault) int { return int(a.At - b.At) })
-	return deck
+	slices.SortStableFunc(plan, func(a, b Fault) int { return int(a.At - b.At) })
+	return plan
+}
+
+// rest is the least time between two faults of one part, its start included. Everybody needs the broker: with less rest it would
+// be one long outage, which a plan could not bear; Apache Kafka takes up to fifteen seconds to start beside a load.
+func rest(c Class, duration time.Duration) time.Duration {
+	if c == Broker {
+		return min(25*time.Second, duration/8)
+	}
+	return 3 * time.Second
 }

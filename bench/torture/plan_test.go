@@ -20,7 +20,7 @@ func TestPlan(t *testing.T) {
 			}
 			free, kinds := map[string]time.Duration{}, map[[2]string]int{}
 			for i, f := range plan {
-				if i > 0 && f.At < plan[i-1].At || f.At <= 0 || f.At > size.duration+freezeMax {
+				if i > 0 && f.At < plan[i-1].At || f.At <= 0 || f.At > size.duration {
 					t.Fatalf("seed %d: %v at the wrong time", seed, f)
 				}
 				if f.At < free[f.Part()] {
@@ -32,7 +32,7 @@ func TestPlan(t *testing.T) {
 				if f.Node < 0 || f.Node >= size.nodes || f.Class != Node && f.Node != 0 {
 					t.Fatalf("seed %d: %v strikes nobody", seed, f)
 				}
-				free[f.Part()] = f.At + f.Away
+				free[f.Part()] = f.At + f.Away + rest(f.Class, size.duration)
 				kinds[[2]string{string(f.Kind), string(f.Class)}]++
 			}
 			if size.faults >= len(weights) && len(kinds) != len(weights) {
