@@ -96,6 +96,16 @@ func newKeeper(n *Node, c SnapshotConfig) (*keeper, error) {
 	return k, nil
 }
 
+// SnapshotStatus counts what a node did with snapshots since it began.
+type SnapshotStatus struct {
+	On                                 bool
+	Written, Failed, Damaged, Restored int64
+}
+
+func (k *keeper) status() SnapshotStatus {
+	return SnapshotStatus{On: k.store != nil, Written: k.written.Load(), Failed: k.failed.Load(), Damaged: k.damaged.Load(), Restored: k.restored.Load()}
+}
+
 // SnapshotPrefix is what the names of a deployment's snapshots begin with.
 func SnapshotPrefix(prefix string, dep *schemas.Deployment) string {
 	return fmt.Sprintf("%s/%s-e%d", prefix, dep.ID, dep.Epoch)

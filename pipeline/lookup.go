@@ -87,14 +87,15 @@ func (n *Node) ask(ctx context.Context, id string) (*schemas.ProfileDoc, string,
 
 // Status is what a node tells metrics, readiness and the terminal view.
 type Status struct {
-	Machines []MachineStatus // of the partitions it owns
-	Assigned int             // partitions that the group gave it last; -1: it has not joined yet
-	Routers  []RouterStatus
-	Producer kafka.Stats
-	Stages   Stages
-	Troubles int64
-	Fenced   string // why this node must believe that its partitions are others'; empty: it need not
-	Clock    string // why this process does not tick; empty: it does
+	Machines  []MachineStatus // of the partitions it owns
+	Assigned  int             // partitions that the group gave it last; -1: it has not joined yet
+	Routers   []RouterStatus
+	Snapshots SnapshotStatus
+	Producer  kafka.Stats
+	Stages    Stages
+	Troubles  int64
+	Fenced    string // why this node must believe that its partitions are others'; empty: it need not
+	Clock     string // why this process does not tick; empty: it does
 }
 
 // Status returns a snapshot.
@@ -104,13 +105,18 @@ func (n *Node) Status() Status {
 	if n.routers.suspect.Load() {
 		s.Clock = errClock.Error()
 	}
+	if n.keeper != nil {
+		s.Snapshots = n.keeper.status()
+	}
 	if s.Assigned >= 0 && n.fenced() {
 		s.Fenced = fencedText
 	}
 	for q := range n.drivers {
 		if d := n.drivers[q].Load(); d != nil {
 			if st := d.status.Load(); st != nil {
-				s.Machines = append(s.Machines, *st)
+				m := *st
+				m.Snapshot = max(0, n.keeper.parts[q].newest.Load())
+				s.Machines = append(s.Machines, m)
 			}
 		}
 	}

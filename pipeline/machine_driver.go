@@ -35,6 +35,7 @@ const (
 type MachineStatus struct {
 	Partition                    int
 	Position, High               int64 // next offset to apply; end of the inbox as last seen
+	Snapshot                     int64 // where the newest snapshot leads
 	Watermark                    int64 // ms
 	Decided                      int64
 	Cached, Uncut, Timers, Owed  int

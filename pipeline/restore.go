@@ -205,3 +205,75 @@ func emptied(db *store.DB, q int) error {
 	}
 	return r.Commit(0, nil)
 }
+
+// Restored says what RestoreStopped did to a partition.
+type Restored struct {
+	Partition, Snapshots int
+	From, To             int64
+}
+
+// RestoreStopped brings the state of a service that does not run as far as snapshots lead, of one partition
+// or, if it is negative, of all. A directory without a state is made; it then belongs to the snapshots' deployment.
+func RestoreStopped(ctx context.Context, dir string, from *snapshot.Store, partition int, damaged func(snapshot.Info, error)) (done []Restored, err error) {
+	list, err := from.List(ctx, partition)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, errors.New("there are no snapshots of it")
+	}
+	db, err := store.Open(dir, store.DefaultOptions())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	dep, err := deploymentOf(ctx, db, from, list)
+	if err != nil {
+		return nil, err
+	}
+	parts := map[int][]snapshot.Info{}
+	for _, i := range list {
+		parts[i.Partition] = append(parts[i.Partition], i)
+	}
+	for q := range dep.InboxPartitions {
+		have, _, err := db.Position(q)
+		if err != nil {
+			return done, err
+		}
+		plan, err := restorePlan(ctx, db, from, dep, parts[q], q, have, damaged)
+		if err != nil {
+			return done, fmt.Errorf("inbox %d: %w", q, err)
+		}
+		if plan != nil {
+			done = append(done, Restored{Partition: q, Snapshots: len(plan), From: have, To: plan.To()})
+			if err := db.Sweep(q); err != nil {
+				return done, err
+			}
+		}
+	}
+	return done, nil
+}
+
+// deploymentOf returns the record of a store; one that has none takes that of the snapshots.
+func deploymentOf(ctx context.Context, db *store.DB, from *snapshot.Store, list []snapshot.Info) (*schemas.Deployment, error) {
+	dep, err := storedDeployment(db)
+	if err != nil || dep != nil {
+		return dep, err
+	}
+	for _, i := range slices.Backward(list) {
+		c, err := from.Fetch(ctx, i)
+		if errors.Is(err, snapshot.ErrCorrupt) {
+			continue // another one has the record as well
+		}
+		if err != nil {
+			return nil, err
+		}
+		record := c.Header.Record
+		c.Close()
+		if err := db.SetDeployment(record); err != nil {
+			return nil, err
+		}
+		return storedDeployment(db)
+	}
+	return nil, fmt.Errorf("all snapshots: %w", snapshot.ErrCorrupt)
+}

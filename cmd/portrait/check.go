@@ -125,7 +125,7 @@ func checkFile(kind fileKind, path string, text []byte, config *Config) (string,
 const notSet = "not set"
 
 func withoutPassword(name string) string {
-	if v := os.Getenv(name); v != "" || name != envKafkaPassword {
+	if v := os.Getenv(name); v != "" || name != envKafkaPassword && name != envS3Secret {
 		return v
 	}
 	return notSet

@@ -24,6 +24,7 @@ type Config struct {
 	Catalog    string           `yaml:"catalog"`     // file of the catalogue to publish at the start; absent: the shipped private-domain one, once
 	KeyFile    string           `yaml:"key_file"`    // file of the key, unless PORTRAIT_KEY holds it
 	CacheNodes int              `yaml:"cache_nodes"` // identifiers in memory per partition; default 200,000
+	Snapshots  SnapshotsConfig  `yaml:"snapshots"`   // absent: none
 	Deployment DeploymentConfig `yaml:"deployment"`  // used once, when the deployment is founded
 }
 
@@ -96,6 +97,7 @@ func (c Config) complete(env func(string) string) (Config, error) {
 		c.HTTP = "127.0.0.1:8280"
 	}
 	c.takeSecrets(env)
+	c.Snapshots.takeSecret(env)
 	return c, c.check()
 }
 

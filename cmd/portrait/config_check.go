@@ -76,6 +76,7 @@ func (c Config) check() error {
 	if c.CacheNodes != 0 && c.CacheNodes < minCacheNodes {
 		k.fail("cache_nodes", fmt.Sprintf("at least %d, or leave it out for 200000", minCacheNodes), "%d identifiers in memory", c.CacheNodes)
 	}
+	c.Snapshots.check(k)
 	k.deployment(&c)
 	return k.errs.err()
 }

@@ -64,6 +64,12 @@ func TestConfigFaults(t *testing.T) {
 		"role twice":            {"roles: [sink, sink]\n", "sink stands there twice"},
 		"roles, own broker":     {"roles: [machine]\n", "an embedded broker that no other process has; name the brokers"},
 		"roles, own ClickHouse": {"kafka: {brokers: ['a:1']}\nroles: [sink]\n", "line 2, column 1: some roles, and an embedded ClickHouse"},
+		"snapshots twice":       {"snapshots: {dir: /a, s3: {endpoint: 'http://s3:1', bucket: b}}\n", "both a directory and s3"},
+		"s3 without a bucket":   {"snapshots: {s3: {endpoint: 'http://s3:1'}}\n", "no bucket"},
+		"s3 at no address":      {"snapshots: {s3: {endpoint: s3, bucket: b}}\n", "endpoint is no address"},
+		"s3 with half a key":    {"snapshots: {s3: {endpoint: 'http://s3:1', bucket: b, access_key: a}}\n", "go together"},
+		"snapshots of a day":    {"snapshots: {dir: /a, interval_seconds: 86400}\n", "an interval of 86400 s"},
+		"advertised nowhere":    {"advertise: ':8280'\n", "no address to be reached at"},
 		"replication of nobody": {"deployment: {replication: 99}\n", "replication is 99"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -122,12 +128,13 @@ func TestConfigDefaults(t *testing.T) {
 // TestExampleConfig: the example loads, sets what it says, and leaves out no key.
 func TestExampleConfig(t *testing.T) {
 	t.Setenv(envKafkaPassword, "hush")
+	t.Setenv(envS3Secret, "hush")
 	c, err := LoadConfig(exampleConfig)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(c.Kafka.Brokers) != 2 || !c.Kafka.TLS.Enabled || c.Kafka.TLS.CAFile == "" || c.Kafka.SASL.Mechanism != "scram-sha-512" ||
-		c.Kafka.SASL.Password != "hush" || c.CacheNodes != 200_000 || c.Deployment.Replication != 3 || len(c.Deployment.SensitiveProps) != 5 {
+		c.Kafka.SASL.Password != "hush" || c.Snapshots.S3.SecretKey != "hush" || c.Snapshots.Keep != 2 || c.CacheNodes != 200_000 || c.Deployment.Replication != 3 || len(c.Deployment.SensitiveProps) != 5 {
 		t.Errorf("%v", c)
 	}
 	if d := c.proposal(); d.InboxPartitions != 8 || d.ID != "shop-production" {
@@ -155,6 +162,7 @@ func TestExampleConfig(t *testing.T) {
 func TestConfigSecrets(t *testing.T) {
 	const text = `kafka: {brokers: ['a:1'], sasl: {mechanism: plain, user: u, password: in-the-file}}
 clickhouse: {dsn: 'clickhouse://ann:in-the-file@ch:9000/portrait'}
+snapshots: {s3: {endpoint: 'https://s3.example', bucket: b, access_key: a, secret_key: in-the-file}}
 `
 	c, _, err := load(t, text)
 	if err != nil {
@@ -165,11 +173,12 @@ clickhouse: {dsn: 'clickhouse://ann:in-the-file@ch:9000/portrait'}
 	}
 	t.Setenv(envKafkaPassword, "hush-kafka")
 	t.Setenv(envClickHousePassword, "hush-clickhouse")
+	t.Setenv(envS3Secret, "hush-s3")
 	t.Setenv("PORTRAIT_PREFIX", "other")
 	if c, _, err = load(t, text); err != nil {
 		t.Fatal(err)
 	}
-	if c.Kafka.SASL.Password != "hush-kafka" || c.ClickHouse.DSN != "clickhouse://ann:hush-clickhouse@ch:9000/portrait" || c.Prefix != "portrait" {
+	if c.Snapshots.S3.SecretKey != "hush-s3" || c.Kafka.SASL.Password != "hush-kafka" || c.ClickHouse.DSN != "clickhouse://ann:hush-clickhouse@ch:9000/portrait" || c.Prefix != "portrait" {
 		t.Error("the environment's passwords, and nothing else of it, should stand above the file's")
 	}
 	asJSON, err := json.Marshal(c)

@@ -18,38 +18,43 @@ type collector struct {
 
 // metricHelp names every metric, its labels and what it says; units are in the names.
 var metricHelp = map[string][]string{
-	"portrait_inbox_lag_records":       {"Records of the inbox not applied yet.", "partition"},
-	"portrait_events_lag_records":      {"Records of portrait.events not routed yet.", "partition"},
-	"portrait_watermark_age_seconds":   {"Wall clock minus watermark: how late timers are.", "partition"},
-	"portrait_checkpoint_age_seconds":  {"Since the newest committed checkpoint.", "partition"},
-	"portrait_stopped":                 {"1 while the partition stands at a record until an operator acts.", "partition"},
-	"portrait_cached_nodes":            {"Identifiers in memory.", "partition"},
-	"portrait_uncut_nodes":             {"Changed identifiers not yet in a checkpoint.", "partition"},
-	"portrait_timers":                  {"Registered timers.", "partition"},
-	"portrait_outputs_unacknowledged":  {"Outputs sent and not acknowledged.", "partition"},
-	"portrait_apply_seconds_total":     {"Time spent applying records.", "partition"},
-	"portrait_publish_seconds_total":   {"Time spent handing outputs to the producer.", "partition"},
-	"portrait_route_seconds_total":     {"Time spent routing fetches.", "partition"},
-	"portrait_events_counted_total":    {"Events counted for a profile since the start.", "partition"},
-	"portrait_duplicates_total":        {"Repeats at the source since the start.", "partition"},
-	"portrait_repeats_dropped_total":   {"Items at or below a mark, dropped.", "partition"},
-	"portrait_merges_total":            {"Profiles absorbed.", "partition"},
-	"portrait_refusals_total":          {"Edges refused.", "partition"},
-	"portrait_timers_fired_total":      {"Timers fired.", "partition"},
-	"portrait_tag_errors_total":        {"Rules that failed at run time.", "partition"},
-	"portrait_events_routed_total":     {"Events routed.", "partition"},
-	"portrait_events_rejected_total":   {"Dead letters by reason.", "partition", "reason"},
-	"portrait_events_repaired_total":   {"Events changed on their way in, by rule.", "partition", "rule"},
-	"portrait_tag_changes_total":       {"Tag changes published, by tag and change; merged and erased have no tag.", "tag", "change"},
-	"portrait_troubles_total":          {"Failures that were tried again: fetches, groups, checkpoints."},
-	"portrait_produce_requests_total":  {"Produce requests acknowledged by the brokers."},
-	"portrait_produce_records_total":   {"Records acknowledged by the brokers."},
-	"portrait_produce_retries_total":   {"Produce requests repeated."},
-	"portrait_produce_queued_records":  {"Records waiting for the brokers."},
-	"portrait_sink_failures":           {"Failed attempts since the last block stored in ClickHouse."},
-	"portrait_sink_last_block_rows":    {"Rows of the block stored last."},
-	"portrait_sink_last_block_seconds": {"What storing it took."},
-	"portrait_sink_age_seconds":        {"Wall clock minus the newest stored Kafka timestamp."},
+	"portrait_inbox_lag_records":        {"Records of the inbox not applied yet.", "partition"},
+	"portrait_events_lag_records":       {"Records of portrait.events not routed yet.", "partition"},
+	"portrait_watermark_age_seconds":    {"Wall clock minus watermark: how late timers are.", "partition"},
+	"portrait_checkpoint_age_seconds":   {"Since the newest committed checkpoint.", "partition"},
+	"portrait_stopped":                  {"1 while the partition stands at a record until an operator acts.", "partition"},
+	"portrait_cached_nodes":             {"Identifiers in memory.", "partition"},
+	"portrait_uncut_nodes":              {"Changed identifiers not yet in a checkpoint.", "partition"},
+	"portrait_timers":                   {"Registered timers.", "partition"},
+	"portrait_outputs_unacknowledged":   {"Outputs sent and not acknowledged.", "partition"},
+	"portrait_apply_seconds_total":      {"Time spent applying records.", "partition"},
+	"portrait_publish_seconds_total":    {"Time spent handing outputs to the producer.", "partition"},
+	"portrait_route_seconds_total":      {"Time spent routing fetches.", "partition"},
+	"portrait_events_counted_total":     {"Events counted for a profile since the start.", "partition"},
+	"portrait_duplicates_total":         {"Repeats at the source since the start.", "partition"},
+	"portrait_repeats_dropped_total":    {"Items at or below a mark, dropped.", "partition"},
+	"portrait_merges_total":             {"Profiles absorbed.", "partition"},
+	"portrait_refusals_total":           {"Edges refused.", "partition"},
+	"portrait_timers_fired_total":       {"Timers fired.", "partition"},
+	"portrait_tag_errors_total":         {"Rules that failed at run time.", "partition"},
+	"portrait_events_routed_total":      {"Events routed.", "partition"},
+	"portrait_events_rejected_total":    {"Dead letters by reason.", "partition", "reason"},
+	"portrait_events_repaired_total":    {"Events changed on their way in, by rule.", "partition", "rule"},
+	"portrait_tag_changes_total":        {"Tag changes published, by tag and change; merged and erased have no tag.", "tag", "change"},
+	"portrait_troubles_total":           {"Failures that were tried again: fetches, groups, checkpoints."},
+	"portrait_produce_requests_total":   {"Produce requests acknowledged by the brokers."},
+	"portrait_produce_records_total":    {"Records acknowledged by the brokers."},
+	"portrait_produce_retries_total":    {"Produce requests repeated."},
+	"portrait_produce_queued_records":   {"Records waiting for the brokers."},
+	"portrait_snapshots_written_total":  {"Snapshots written."},
+	"portrait_snapshot_failures_total":  {"Snapshots that could not be written or looked at, and are tried again."},
+	"portrait_snapshots_damaged_total":  {"Snapshots found damaged and passed over for the one before."},
+	"portrait_snapshots_restored_total": {"Partitions restored from snapshots."},
+	"portrait_snapshot_lag_records":     {"Records of the inbox behind the newest snapshot.", "partition"},
+	"portrait_sink_failures":            {"Failed attempts since the last block stored in ClickHouse."},
+	"portrait_sink_last_block_rows":     {"Rows of the block stored last."},
+	"portrait_sink_last_block_seconds":  {"What storing it took."},
+	"portrait_sink_age_seconds":         {"Wall clock minus the newest stored Kafka timestamp."},
 	"portrait_stage_seconds": {"Time by stage: route (a fetch of events until all it caused is acknowledged), step (a machine applying a fetch), " +
 		"tag (Kafka timestamp of an event until its tag change is acknowledged), produce (a request), sink (a block into ClickHouse).", "stage"},
 }
@@ -86,6 +91,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		gauge("portrait_watermark_age_seconds", float64(now.UnixMilli()-m.Watermark)/1000, p)
 		gauge("portrait_checkpoint_age_seconds", now.Sub(m.Checkpointed).Seconds(), p)
 		gauge("portrait_stopped", float64(min(1, len(m.Stopped))), p)
+		if st.Snapshots.On {
+			gauge("portrait_snapshot_lag_records", float64(max(0, m.Position-m.Snapshot)), p)
+		}
 		gauge("portrait_cached_nodes", float64(m.Cached), p)
 		gauge("portrait_uncut_nodes", float64(m.Uncut), p)
 		gauge("portrait_timers", float64(m.Timers), p)
@@ -120,6 +128,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	counter("portrait_produce_records_total", float64(st.Producer.Records))
 	counter("portrait_produce_retries_total", float64(st.Producer.Retries))
 	gauge("portrait_produce_queued_records", float64(st.Producer.QueuedRecords))
+	counter("portrait_snapshots_written_total", float64(st.Snapshots.Written))
+	counter("portrait_snapshot_failures_total", float64(st.Snapshots.Failed))
+	counter("portrait_snapshots_damaged_total", float64(st.Snapshots.Damaged))
+	counter("portrait_snapshots_restored_total", float64(st.Snapshots.Restored))
 	gauge("portrait_sink_failures", float64(c.s.trouble.Load()))
 	if b := c.s.stored.Load(); b != nil {
 		gauge("portrait_sink_last_block_rows", float64(b.Block.Rows))

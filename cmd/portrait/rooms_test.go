@@ -35,6 +35,7 @@ var importers = map[string]string{
 	"github.com/HdrHistogram":             "bench/latency",
 	"github.com/charmbracelet/bubbletea":  "cmd/portrait",
 	"github.com/google/btree":             "profile/machine",
+	"github.com/minio/minio-go":           "pipeline/snapshot",
 }
 
 // strangers says what a package must not reach, tests included: the checker shares no code with what it

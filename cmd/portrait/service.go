@@ -137,7 +137,11 @@ func (s *Service) startNode(ctx context.Context, catalogs Catalogs) (err error) 
 		}
 		config.Brokers = []string{s.broker.Addr()}
 	}
-	s.node, err = pipeline.OpenNode(ctx, pipeline.Config{Kafka: config, Prefix: s.config.Prefix,
+	snapshots, err := s.config.Snapshots.open()
+	if err != nil {
+		return err
+	}
+	s.node, err = pipeline.OpenNode(ctx, pipeline.Config{Snapshots: snapshots, Kafka: config, Prefix: s.config.Prefix,
 		DataDir: filepath.Join(s.config.DataDir, "state"), Replication: s.config.Deployment.Replication,
 		CacheNodes: s.config.CacheNodes, Catalog: catalogs.Publish, First: catalogs.First, Deployment: s.config.proposal(), Keys: s.keys, Log: s.log,
 		NoRouters: !s.config.has(roleRouter), NoMachines: !s.config.has(roleMachine)})

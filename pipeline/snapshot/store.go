@@ -26,6 +26,19 @@ func NewStore(bucket Bucket, prefix string, key *Key, temp string) *Store {
 	return &Store{bucket: bucket, prefix: strings.Trim(prefix, "/") + "/", key: key, temp: temp}
 }
 
+// Deployments returns the parts behind a prefix under which there are snapshots, ascending: ID-eEPOCH.
+func Deployments(ctx context.Context, b Bucket, prefix string) (list []string, err error) {
+	prefix = strings.Trim(prefix, "/") + "/"
+	err = b.List(ctx, prefix, func(name string, _ int64) {
+		d, rest, ok := strings.Cut(strings.TrimPrefix(name, prefix), "/")
+		if _, is := parseName(rest); ok && is && !slices.Contains(list, d) {
+			list = append(list, d)
+		}
+	})
+	slices.Sort(list)
+	return list, err
+}
+
 // List returns the snapshots of a partition, or of all if it is negative, in order of where they lead to.
 func (s *Store) List(ctx context.Context, partition int) ([]Info, error) {
 	prefix := s.prefix
