@@ -83,11 +83,7 @@ func (s *catalogState) recorded() (*schemas.Deployment, error) {
 	if s.deployment == nil {
 		return nil, errNoDeployment
 	}
-	dep := new(schemas.Deployment)
-	if err := json.Unmarshal(s.deployment, dep); err != nil {
-		return nil, fmt.Errorf("deployment record: %w", err)
-	}
-	return dep, dep.Validate()
+	return schemas.ParseDeployment(s.deployment)
 }
 
 // found writes the deployment record: into the catalogue, and as the first record of each inbox.

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -54,8 +53,8 @@ func storedDeployment(db *store.DB) (*schemas.Deployment, error) {
 	if err != nil || record == nil {
 		return nil, err
 	}
-	dep := new(schemas.Deployment)
-	if err := json.Unmarshal(record, dep); err != nil {
+	dep, err := schemas.ParseDeployment(record)
+	if err != nil {
 		return nil, fmt.Errorf("data directory: its deployment record is not readable (%w): use an empty directory", err)
 	}
 	return dep, nil

@@ -75,6 +75,28 @@ func DefaultDeployment() Deployment {
 	}
 }
 
+// Bounds of a record. Everything in memory that is sized by one is far below what a process has.
+const (
+	// MaxPartitions of events, inbox and facts each. A machine keeps a number per partition and tells every
+	// other one the time, so thousands would be slow; nobody needs them.
+	MaxPartitions = 1024
+	maxBound      = 1 << 16 // of remembered ids and links, and of queues
+	maxTypes      = 256     // of identifiers
+)
+
+// ParseDeployment reads a record as it stands in portrait.catalog and in a store, and validates it. An
+// error begins with "deployment".
+func ParseDeployment(text []byte) (*Deployment, error) {
+	d := new(Deployment)
+	if err := json.Unmarshal(text, d); err != nil {
+		return nil, fmt.Errorf("deployment record: %w", err)
+	}
+	if err := d.Validate(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
 // Hash names the record in every inbox and facts record; records with another hash are not ours.
 func (d *Deployment) Hash() uint64 {
 	b, err := json.Marshal(d)
@@ -108,14 +130,22 @@ func (d *Deployment) Validate() error {
 	case d.EventsPartitions < 1 || d.InboxPartitions < 1 || d.FactsPartitions < 1:
 		return fmt.Errorf("deployment: partitions must be at least 1 (events %d, inbox %d, facts %d)",
 			d.EventsPartitions, d.InboxPartitions, d.FactsPartitions)
-	case len(d.Identifiers) == 0:
-		return fmt.Errorf("deployment: no identifier types")
+	case max(d.EventsPartitions, d.InboxPartitions, d.FactsPartitions) > MaxPartitions:
+		return fmt.Errorf("deployment: at most %d partitions (events %d, inbox %d, facts %d)",
+			MaxPartitions, d.EventsPartitions, d.InboxPartitions, d.FactsPartitions)
+	case d.Epoch < 1 || d.Base < 0 || d.Base > 1<<46: // versions are 64 bits, 16 of them the ordinal
+		return fmt.Errorf("deployment: epoch %d with base %d; the first epoch is 1, with base 0", d.Epoch, d.Base)
+	case len(d.Identifiers) == 0 || len(d.Identifiers) > maxTypes:
+		return fmt.Errorf("deployment: %d identifier types; want 1 to %d", len(d.Identifiers), maxTypes)
 	case d.Clock != ClockWall && d.Clock != ClockEvent:
 		return fmt.Errorf("deployment: clock %q; want wall or event", d.Clock)
 	case d.Clock == ClockEvent && d.EventsPartitions != 1:
 		return fmt.Errorf("deployment: the event clock needs one events partition, not %d", d.EventsPartitions)
-	case d.TimersPerRecord < 1 || d.DedupeIDs < 0 || d.QueueLimit < 1 || d.LinksRemembered < 1:
+	case d.TimersPerRecord < 1 || d.DedupeIDs < 0 || d.QueueLimit < 1 || d.LinksRemembered < 1 || d.DocInterval < 0 || d.ClockStep < 0:
 		return fmt.Errorf("deployment: bounds must be positive")
+	case max(d.TimersPerRecord, d.DedupeIDs, d.QueueLimit, d.LinksRemembered) > maxBound:
+		return fmt.Errorf("deployment: bounds may be %d at most (timers per record %d, remembered ids %d, queue %d, links %d)",
+			maxBound, d.TimersPerRecord, d.DedupeIDs, d.QueueLimit, d.LinksRemembered)
 	case d.ProfileLimit < 16<<10 || d.ProfileLimit > 768<<10: // an entry of the store holds 1 MiB
 		return fmt.Errorf("deployment: profile limit %d; want 16 KiB to 768 KiB", d.ProfileLimit)
 	}
