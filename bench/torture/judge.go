@@ -10,9 +10,9 @@ import (
 
 // Limits of the end of a run.
 const (
-	settleLimit = 3 * time.Minute // for everything sent to be stored
-	judgeLimit  = 2 * time.Minute // for topics and ClickHouse to be as the ledger says
-	passed      = 3 * time.Second // tags are compared so far in the past, which topic and ClickHouse have passed
+	settleLimit = 10 * time.Minute // for everything sent to be stored: how fast is not what is judged
+	judgeLimit  = 2 * time.Minute  // for topics and ClickHouse to be as the ledger says
+	passed      = 3 * time.Second  // tags are compared so far in the past, which topic and ClickHouse have passed
 )
 
 // judge waits until all is at rest and compares everything, again and again until it agrees: the last blocks, documents and
