@@ -81,6 +81,17 @@ func (d *Driver) disk() map[string]int64 {
 	return m
 }
 
+// between returns the samples of a time.
+func (d *Driver) between(from, to time.Time) []Sample {
+	var list []Sample
+	for _, s := range d.Series() {
+		if at := d.begin.Add(time.Duration(s.At * float64(time.Second))); at.After(from) && at.Before(to) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
 // Series returns the samples so far.
 func (d *Driver) Series() []Sample {
 	d.mu.Lock()

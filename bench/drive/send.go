@@ -62,6 +62,36 @@ func (d *Driver) send(ctx context.Context, end int64, over time.Time, late *late
 	return nil
 }
 
+// Backlog sends n events as fast as the brokers take them, and returns when they have them all. The plan is ahead of
+// them, so nothing about latency may be concluded.
+func (d *Driver) Backlog(ctx context.Context, n int) error {
+	first := max(0, d.next.Load())
+	plan, err := d.plan.Load().Then(first, traffic.Stretch{Start: time.Now(), Rate: backlogRate})
+	if err != nil {
+		return err
+	}
+	if d.next.Load() >= 0 {
+		d.plan.Store(plan)
+		d.next.Store(first)
+	}
+	stages.As(ctx, stages.Generator, func(ctx context.Context) {
+		if d.next.Load() < 0 { // preloaded events are a part of it
+			err = d.send(ctx, 0, time.Time{}, nil)
+			d.plan.Store(plan)
+		}
+		if err == nil {
+			err = d.send(ctx, first+int64(n), time.Time{}, nil)
+		}
+	})
+	if err == nil {
+		err = d.producer.Flush(ctx)
+	}
+	return err
+}
+
+// backlogRate is faster than any broker here takes records.
+const backlogRate = 2_000_000
+
 // Stretch is what to send at one rate.
 type Stretch struct {
 	Rate     float64
@@ -111,6 +141,7 @@ func (d *Driver) Run(ctx context.Context, s Stretch) ([]Window, error) {
 	for k, w := range list {
 		out[k] = w.result(late.Total(latency.Lateness))
 		out[k].Unanswered = max(0, d.Lag())
+		out[k].LagTrend = trend(d.between(w.start, w.start.Add(w.length)))
 	}
 	return out, d.Err()
 }

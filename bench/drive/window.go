@@ -50,6 +50,7 @@ type Window struct {
 	Changes    int64              `json:"tag_changes"`
 	LagBefore  int64              `json:"lag_before"` // events; -1: nobody knows
 	LagAfter   int64              `json:"lag_after"`
+	LagTrend   float64            `json:"lag_trend"`        // events per second, over the window
 	Unanswered int64              `json:"unanswered"`       // lag when the latencies were summed up: so many are not among them
 	CPU        map[string]float64 `json:"cpu_us_per_event"` // by process
 	CPUCores   map[string]float64 `json:"cpu_cores"`

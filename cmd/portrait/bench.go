@@ -12,8 +12,10 @@ func benchCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(
+		benchDrainCommand(),
 		benchMachineCommand(),
 		benchRunCommand(),
+		benchSearchCommand(),
 		benchStagesCommand(),
 		brokerCommand(),
 		tortureCommand(),

@@ -65,7 +65,20 @@ type benchDeployment struct {
 }
 
 // startBench starts a deployment and waits until every partition is owned. Close it.
-func startBench(ctx context.Context, o *benchTarget, out io.Writer) (_ *benchDeployment, err error) {
+func startBench(ctx context.Context, o *benchTarget, out io.Writer) (*benchDeployment, error) {
+	d, err := prepareBench(ctx, o, out)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.run(ctx); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// prepareBench brings up broker, topics and ClickHouse: events can be sent, and nothing reads them before run.
+func prepareBench(ctx context.Context, o *benchTarget, out io.Writer) (_ *benchDeployment, err error) {
 	d := &benchDeployment{}
 	defer func() {
 		if err != nil {
@@ -148,9 +161,6 @@ func (d *benchDeployment) startService(ctx context.Context, out io.Writer) (err 
 		return err
 	}
 	d.undo = append(d.undo, d.service.Close)
-	running, cancel := context.WithCancel(ctx)
-	d.stop, d.ended = cancel, make(chan error, 1)
-	go func() { d.ended <- d.service.Run(running) }()
 	node := d.service.node
 	d.drive.Kafka, d.drive.Topics = node.Client().Config(), node.Topics()
 	d.drive.Events, d.drive.Inbox = node.Deployment().EventsPartitions, node.Deployment().InboxPartitions
@@ -171,6 +181,15 @@ func (d *benchDeployment) startService(ctx context.Context, out io.Writer) (err 
 			return clickhouse.Texts(ctx, d.service.conn, sql)
 		}
 	}
+	return nil
+}
+
+// run lets the service work, and returns when it owns every partition.
+func (d *benchDeployment) run(ctx context.Context) error {
+	running, cancel := context.WithCancel(ctx)
+	d.stop, d.ended = cancel, make(chan error, 1)
+	go func() { d.ended <- d.service.Run(running) }()
+	node := d.service.node
 	for d.service.unready() != "" || len(node.Status().Routers) < d.drive.Events || len(node.Status().Machines) < d.drive.Inbox {
 		select {
 		case err := <-d.ended:

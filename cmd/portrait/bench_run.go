@@ -149,13 +149,30 @@ type session struct {
 
 // openSession starts a deployment and preloads its profiles.
 func openSession(ctx context.Context, o *benchTarget, kind string) (_ *session, err error) {
+	s, err := connectSession(ctx, o, kind, startBench)
+	if err != nil {
+		return nil, err
+	}
+	took, err := s.driver.Preload(ctx)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	s.report.Preload = float64(o.profiles) / took.Seconds()
+	s.say("%d profiles preloaded at %.0f events/s", o.profiles, s.report.Preload)
+	return s, nil
+}
+
+// connectSession starts a deployment and puts a driver on it.
+func connectSession(ctx context.Context, o *benchTarget, kind string,
+	start func(context.Context, *benchTarget, io.Writer) (*benchDeployment, error)) (_ *session, err error) {
 	s := &session{out: os.Stderr, began: time.Now()}
 	defer func() {
 		if err != nil {
 			s.Close()
 		}
 	}()
-	if s.benchDeployment, err = startBench(ctx, o, s.out); err != nil {
+	if s.benchDeployment, err = start(ctx, o, s.out); err != nil {
 		return nil, err
 	}
 	if s.driver, err = drive.Open(ctx, s.drive, o.traffic(), s.model); err != nil {
@@ -164,12 +181,6 @@ func openSession(ctx context.Context, o *benchTarget, kind string) (_ *session, 
 	s.report = &drive.Report{Kind: kind, At: time.Now().UTC(), Machine: meter.ThisMachine(), Revision: revision(),
 		Settings: drive.Settings{Broker: o.broker, ClickHouse: o.clickhouse, Tags: o.tags, Keys: o.keys, Profiles: o.profiles,
 			Merges: o.merges, Cache: o.cache, Seed: o.seed}}
-	took, err := s.driver.Preload(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.report.Preload = float64(o.profiles) / took.Seconds()
-	s.say("%d profiles preloaded at %.0f events/s", o.profiles, s.report.Preload)
 	return s, nil
 }
 
@@ -233,7 +244,9 @@ func printReportText(w io.Writer, r *drive.Report) {
 	fmt.Fprintf(w, "%s: broker %s, ClickHouse %s, %d tags, %s keys, %d profiles, %.0f %% of events link; %d cores\n",
 		r.Kind, s.Broker, s.ClickHouse, s.Tags, s.Keys, s.Profiles, 100*s.Merges, r.Machine.Cores)
 	for i := range r.Windows {
-		printWindow(w, fmt.Sprintf("window %d", i+1), &r.Windows[i])
+		if r.Windows[i].Samples > 0 {
+			printWindow(w, fmt.Sprintf("window %d", i+1), &r.Windows[i])
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.CPU)) {
 		c := r.CPU[name]

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"portrait/bench"
+	"portrait/bench/drive"
+)
+
+func benchSearchCommand() *cobra.Command {
+	var o benchTarget
+	var s drive.Search
+	var jsonFile, htmlFile string
+	c := &cobra.Command{
+		Use:   "search",
+		Short: "The highest rate that is held, confirmed three times",
+		Long: `Find the highest rate that the deployment holds for a minute after a warm-up: at least 99 % of the plan handed
+over, less than a second of traffic behind at the end and not falling behind, p99 within the limit. Rates are
+explored by short trials; the one found is confirmed by three long ones in a row, else lowered. At the end all
+results are compared with the plan; without that there is no rate. The JSON has it as sustainable_rate.`,
+		Example: `  portrait bench search --clickhouse none --json search.json
+  portrait bench search --broker apache --catalog 300`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report, err := benchSearch(cmd.Context(), &o, s)
+			if err != nil {
+				return err
+			}
+			return publishReport(report, jsonFile, htmlFile)
+		},
+	}
+	o.add(c)
+	f := c.Flags()
+	f.Float64Var(&s.From, "from", 20_000, "the first rate tried, events per second")
+	f.Float64Var(&s.Most, "most", 500_000, "the highest rate tried")
+	f.DurationVar(&s.Short, "explore", 8*time.Second, "length of an exploring trial")
+	f.DurationVar(&s.Long, "duration", time.Minute, "length of a confirming trial")
+	f.DurationVar(&s.Warmup, "warmup", 5*time.Second, "time at the rate before each trial")
+	f.IntVar(&s.Confirm, "confirm", 3, "confirming trials, in a row")
+	f.DurationVar(&s.Budget, "budget", 7*time.Minute, "time for all trials")
+	f.Float64Var(&s.P99, "p99", 500, "highest p99 of event to tag change, ms")
+	f.Float64Var(&s.Precision, "precision", 0.05, "how near to the limit to come, as a part of it")
+	f.StringVar(&jsonFile, "json", "", "write the result there as JSON; - for stdout, and nothing else there")
+	f.StringVar(&htmlFile, "html", "", "write a report with plots there")
+	return c
+}
+
+func benchSearch(ctx context.Context, o *benchTarget, search drive.Search) (*drive.Report, error) {
+	s, err := openSession(ctx, o, "search")
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	search.Say = s.say
+	search.Try = func(ctx context.Context, rate float64, window time.Duration) (drive.Window, error) {
+		windows, err := s.driver.Run(ctx, drive.Stretch{Rate: rate, Warmup: search.Warmup, Duration: window, Windows: 1})
+		if err != nil {
+			return drive.Window{}, err
+		}
+		return windows[0], s.driver.Drain(ctx, 3*time.Minute) // the next trial begins with nothing behind
+	}
+	rate, trials, err := search.Run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.report.Trials = trials
+	for i := range trials {
+		if trials[i].Confirm && trials[i].Rate == rate {
+			s.report.AddWindows([]drive.Window{trials[i].Window})
+		}
+	}
+	s.report.Settings.Warmup, s.report.Settings.Duration = search.Warmup.Seconds(), search.Long.Seconds()
+	if rate == 0 {
+		s.report.Invalid = "no rate was held within the budget"
+	}
+	report, err := s.finish(ctx)
+	if err == nil && report.OK {
+		report.Sustained = rate
+	}
+	return report, err
+}
+
+func benchDrainCommand() *cobra.Command {
+	var o benchTarget
+	var events, repeats int
+	var jsonFile string
+	c := &cobra.Command{
+		Use:   "drain",
+		Short: "How fast a backlog is worked off",
+		Long: `Write a backlog while nothing reads it, then let the service work, and tell how many events a second it
+counts until nothing is left. The profiles' first events are a part of the backlog that is not timed. Each repeat
+is a deployment of its own; all results are compared with the plan.`,
+		Example: "  portrait bench drain --broker apache --clickhouse none --events 3000000",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report, err := benchDrain(cmd.Context(), &o, events, repeats)
+			if err != nil {
+				return err
+			}
+			return publishReport(report, jsonFile, "")
+		},
+	}
+	o.add(c)
+	f := c.Flags()
+	f.IntVar(&events, "events", 2_000_000, "events of the backlog, beside the profiles' first ones")
+	f.IntVar(&repeats, "repeats", 3, "deployments to drain")
+	f.StringVar(&jsonFile, "json", "", "write the result there as JSON; - for stdout, and nothing else there")
+	return c
+}
+
+func benchDrain(ctx context.Context, o *benchTarget, events, repeats int) (*drive.Report, error) {
+	var sum *drive.Report
+	var rates []float64
+	for k := range repeats {
+		one := *o
+		if o.data != "" && repeats > 1 {
+			one.data = o.data + "-" + string(rune('1'+k))
+		}
+		report, rate, err := drainOnce(ctx, &one, events)
+		if err != nil {
+			return nil, err
+		}
+		rates = append(rates, rate)
+		if sum == nil {
+			sum = report
+		} else {
+			windows := report.Windows
+			sum.Checks = append(sum.Checks, report.Checks...)
+			sum.AddWindows(windows)
+		}
+	}
+	spread := bench.SpreadOf(rates)
+	sum.DrainRate = &spread
+	sum.Settle()
+	return sum, nil
+}
+
+// drainOnce fills a deployment and drains it.
+func drainOnce(ctx context.Context, o *benchTarget, events int) (*drive.Report, float64, error) {
+	s, err := connectSession(ctx, o, "drain", prepareBench)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer s.Close()
+	if err := s.driver.Backlog(ctx, events); err != nil {
+		return nil, 0, err
+	}
+	s.say("%d events wait", s.driver.Acked())
+	if err := s.run(ctx); err != nil {
+		return nil, 0, err
+	}
+	window, err := s.driver.Drained(ctx, int64(o.profiles), int64(events))
+	if err != nil {
+		return nil, 0, err
+	}
+	rate := float64(window.HandedOver) / window.Seconds
+	s.say("drained %d events in %.1f s: %.0f events/s", window.HandedOver, window.Seconds, rate)
+	s.report.AddWindows([]drive.Window{window})
+	report, err := s.finish(ctx)
+	return report, rate, err
+}
