@@ -125,10 +125,11 @@ func (t *Topic) Add(value []byte) (Seen, error) {
 		t.gap(fmt.Sprintf("%s: previous_version %d, but %d was the last seen", r.ID, r.PreviousVersion, p.version))
 	}
 	p.version = r.Version
-	if len(r.Identifiers) > 0 {
-		if k := r.Identifiers.Kind(); k != '{' && k != 'n' {
-			return Seen{}, fmt.Errorf("tag change: id %q: identifiers are %s", r.ID, r.Identifiers)
-		}
+	switch kind := r.Identifiers.Kind(); {
+	case len(r.Identifiers) <= len("null"): // absent, null or empty: what was said before stands
+	case kind != '{':
+		return Seen{}, fmt.Errorf("tag change: id %q: identifiers are %s", r.ID, r.Identifiers)
+	default:
 		p.identifiers, p.list = r.Identifiers, nil
 	}
 	if r.Change == schemas.Merged {
