@@ -97,10 +97,12 @@ func (g *Group) Run(ctx context.Context, run func(ctx context.Context, assigned 
 	beats, still := context.WithCancel(context.WithoutCancel(ctx)) // until the last function of the last generation has returned
 	defer still()
 	beating.Go(func() { g.beat(beats) })
+	member := "" // who we are to the coordinator; empty: kafka-go has given that up
 	for {
 		generation, err := group.Next(ctx)
 		if err == nil {
-			g.remember(generation.MemberID)
+			member = generation.MemberID
+			g.remember(member)
 			g.joined(generation)
 			generation.Start(func(ended context.Context) { g.generation(ctx, ended, cancel, generation, run) })
 			continue
@@ -108,6 +110,10 @@ func (g *Group) Run(ctx context.Context, run func(ctx context.Context, assigned 
 		if ctx.Err() == nil && !isAuthorization(err) {
 			// Above all "[15] Group Coordinator Not Available", while a fresh cluster makes its offsets topic.
 			g.report(fmt.Errorf("group %s: join: %w", g.config.ID, describe(err)))
+			if old := member; old != "" && !errors.Is(err, kafkago.RebalanceInProgress) {
+				member = ""
+				beating.Go(func() { g.abandoned(beats, old) })
+			}
 			continue
 		}
 		closing := group.Close() // ends the generation, waits for run, leaves

@@ -35,6 +35,14 @@ func (g *Group) takeOver(ctx context.Context) {
 	}
 }
 
+// abandoned takes out of the group who we were until the coordinator was lost: kafka-go then joins as somebody new, and a
+// coordinator that is back waits with everybody's partitions until the old self's session has run out. It asks until it is
+// answered, or ctx ends.
+func (g *Group) abandoned(ctx context.Context, member string) {
+	for failures := 1; g.leaveAs(ctx, member) != nil && pause(ctx, backoff(failures)); failures++ {
+	}
+}
+
 // leaveAs takes a member out of the group; one that is no member any more is fine.
 func (g *Group) leaveAs(ctx context.Context, member string) error {
 	response, err := g.client.api.LeaveGroup(ctx, &kafkago.LeaveGroupRequest{
