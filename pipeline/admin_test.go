@@ -128,3 +128,45 @@ func TestAdmin(t *testing.T) {
 		}
 	}
 }
+
+// TestPublishLargeCatalog publishes 1 MB: it goes out in parts, every machine works under it, and one that
+// begins anew from its store too. A byte more is refused with its place, and nothing is written.
+func TestPublishLargeCatalog(t *testing.T) {
+	b, err := broker.Start(broker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	dir := t.TempDir()
+	text := "name: large\nfeatures:\n  orders: {kind: count, event: order_paid}\ntags:\n  large_buyer: {when: \"orders > 0\"}\n"
+	for len(text) < 1_000_000 {
+		text += "# " + strings.Repeat("x", min(1_000_000-len(text), 4_000)-3) + "\n"
+	}
+	for round := range 2 {
+		n := testNode(t, b.Addr(), dir)
+		n.config.Catalog = nil
+		r := runNode(t, n)
+		a, err := OpenAdmin(r.ctx, kafka.Config{Brokers: []string{b.Addr()}}, "portrait")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.PublishCatalog(r.ctx, []byte(text+"\n")); err == nil || !strings.HasPrefix(err.Error(), "line 1, column 1: ") {
+			t.Errorf("a byte more: %v", err)
+		}
+		if _, err := a.PublishCatalog(r.ctx, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		a.Close()
+		for q := range n.dep.InboxPartitions {
+			id := deviceIn(n.dep, q)
+			r.buy(id, 1)
+			r.until("the large catalogue in every partition", func() bool {
+				doc, err := n.Lookup(r.ctx, "device_id:"+id)
+				return err == nil && doc.Tags["large_buyer"] == true
+			})
+		}
+		if round == 0 {
+			r.stop()
+		}
+	}
+}

@@ -22,7 +22,7 @@ func TestParseCatalogErrors(t *testing.T) {
 		{"not UTF-8", "name: a\n# \xff\n", "line 2, column 1: the line is not UTF-8; save the file as UTF-8"},
 		{"long line", "name: a\n# " + strings.Repeat("x", 5000), "line 2, column 1: the line has 5002 bytes, more than 4096; break the line"},
 		{"many lines", strings.Repeat("\n", 6000), "line 1, column 1: the catalogue has 6001 lines, more than 5000; split it into several catalogues"},
-		{"large", strings.Repeat("#\n", 200_000), "line 1, column 1: the catalogue has 400000 bytes, more than 262144; split it into several catalogues"},
+		{"large", strings.Repeat("#\n", 600_000), "line 1, column 1: the catalogue has 1200000 bytes, more than 1000000; split it into several catalogues"},
 		{"deep", "name: " + strings.Repeat("[", 40), "line 1, column 23: more than 16 open brackets; correct the YAML there"},
 		{"carriage return", "name: a\n# x\ry\n", "line 2, column 1: a carriage return inside the line; remove it"},
 		{"many words", "name: {\n" + strings.Repeat(strings.Repeat("a,", 1000)+"\n", 60), "line 16, column 1998: the catalogue has more than 30000 words and signs; split it into several catalogues"},

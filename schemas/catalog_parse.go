@@ -42,7 +42,7 @@ var reservedNames = strings.Fields(`
 // checked by profile/tag, which compiles them.
 //
 // The error is CatalogErrors: one line each, "line L, column C: what; remedy". Equal bytes give equal
-// catalogues. The effort is bounded by limits on the text (256 KiB, 5000 lines, 30,000 words and signs).
+// catalogues. The effort is bounded by limits on the text (1 MB, 5000 lines, 30,000 words and signs).
 func ParseCatalog(source []byte) (*Catalog, error) {
 	r := &catalogReader{}
 	c := &Catalog{}

@@ -17,9 +17,9 @@ import (
 
 // What a catalogue's text may take. The YAML parser recurses per level and is quadratic in places, so
 // these, checked before it runs, are what keeps a hostile file from taking memory, stack or seconds.
-// A catalogue of 200 features and 200 tags needs about a fifth of each.
+// A catalogue of 200 features and 200 tags needs about a fifth of each but the bytes, which may be prose.
 const (
-	maxCatalogBytes = 256 << 10
+	maxCatalogBytes = 1_000_000 // below 1 MiB, what one entry of the store holds
 	maxCatalogLines = 5000
 	maxCatalogLine  = 4096 // bytes
 	maxCatalogDepth = 16   // of [ and {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"portrait/profile"
 	"portrait/profile/tag"
 	"portrait/schemas"
 	"portrait/schemas/wire"
@@ -27,7 +26,6 @@ type catalog struct {
 	isTimed   []bool           // by feature: in Timed()
 	timedTags []int            // tags that the passing of time can change, ascending
 	allTags   []int
-	unsaved   []profile.Change // its text, until the next cut
 }
 
 // CompileCatalog compiles a catalogue's text. The result is immutable, and may be shared by machines.
@@ -61,14 +59,35 @@ func (m *Machine) compile(yaml []byte, version int64) (*catalog, error) {
 	return c, nil
 }
 
-const catalogPrefix = 'c'
+// Keys of catalogues: the text of the active one, and the parts of those that wait. A catalogue has up to
+// 1 MB, so neither fits in the meta, which is written with every checkpoint.
+const (
+	catalogPrefix = 'c'
+	partPrefix    = 'p'
+)
 
 func catalogKey(version int64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{catalogPrefix}, uint64(version))
 }
 
-// restoreCatalog compiles the catalogue that was active at the checkpoint.
+func partKey(version int64, part int) []byte {
+	return append(binary.BigEndian.AppendUint64([]byte{partPrefix}, uint64(version)), byte(part))
+}
+
+// restoreCatalog compiles the catalogue that was active at the checkpoint, and loads what waits.
 func (m *Machine) restoreCatalog() error {
+	for _, p := range m.meta.pending {
+		for i := range p.parts {
+			if p.parts[i] == nil {
+				continue
+			}
+			text, err := m.view.Load(partKey(p.version, i))
+			if err != nil {
+				return fmt.Errorf("machine: part %d of catalogue %d: %w", i, p.version, err)
+			}
+			p.parts[i] = append(p.parts[i], text...)
+		}
+	}
 	if m.meta.catalog == 0 {
 		return nil
 	}
@@ -113,21 +132,30 @@ func (m *Machine) catalogPart(c *wire.Control) error {
 	if c.Version <= m.cat.Version {
 		return nil
 	}
-	if c.Parts < 1 || c.Parts > maxCatalogParts || c.Part < 0 || c.Part >= c.Parts {
-		return fmt.Errorf("catalogue %d: part %d of %d: %w", c.Version, c.Part, c.Parts, ErrUnreadable)
+	if c.Parts < 1 || c.Parts > maxCatalogParts || c.Part < 0 || c.Part >= c.Parts || len(c.Body) > schemas.BytesPerRecord {
+		return fmt.Errorf("catalogue %d: part %d of %d, %d bytes: %w", c.Version, c.Part, c.Parts, len(c.Body), ErrUnreadable)
 	}
 	k := slices.IndexFunc(m.meta.pending, func(p pendingCatalog) bool { return p.version == c.Version })
 	if k < 0 {
 		if len(m.meta.pending) >= maxCatalogParts {
-			m.meta.pending = slices.Delete(m.meta.pending, 0, 1) // never activated: the oldest gives way
+			m.forget(&m.meta.pending[0]) // never activated: the oldest gives way
+			m.meta.pending = slices.Delete(m.meta.pending, 0, 1)
 		}
 		k = len(m.meta.pending)
 		m.meta.pending = append(m.meta.pending, pendingCatalog{c.Version, make([][]byte, c.Parts)})
 	}
 	if p := m.meta.pending[k]; int(c.Part) < len(p.parts) {
-		p.parts[c.Part] = c.Body
+		p.parts[c.Part] = append([]byte{}, c.Body...) // not nil: it is here
+		m.unsaved[string(partKey(c.Version, int(c.Part)))] = p.parts[c.Part]
 	}
 	return nil
+}
+
+// forget removes the parts of a catalogue that waits no more from the store.
+func (m *Machine) forget(p *pendingCatalog) {
+	for i := range p.parts {
+		m.unsaved[string(partKey(p.version, i))] = nil
+	}
 }
 
 // activate makes a catalogue the active one. Profiles move to it when touched, and by the sweep.
@@ -145,17 +173,17 @@ func (m *Machine) activate(version int64) error {
 	if err != nil {
 		return fmt.Errorf("catalogue %d was activated and does not compile: %w: %w", version, err, ErrUnreadable)
 	}
-	c.unsaved = append(c.unsaved, profile.Change{Key: catalogKey(version), Value: text})
-	for _, old := range m.cat.unsaved {
-		if old.Value == nil {
-			c.unsaved = append(c.unsaved, old)
-		}
-	}
+	m.unsaved[string(catalogKey(version))] = text
 	if m.meta.catalog != 0 {
-		c.unsaved = append(c.unsaved, profile.Change{Key: catalogKey(m.meta.catalog)})
+		m.unsaved[string(catalogKey(m.meta.catalog))] = nil
 	}
 	m.cat, m.meta.catalog = c, version
-	m.meta.pending = slices.DeleteFunc(m.meta.pending, func(p pendingCatalog) bool { return p.version <= version })
+	m.meta.pending = slices.DeleteFunc(m.meta.pending, func(p pendingCatalog) bool {
+		if p.version <= version {
+			m.forget(&p)
+		}
+		return p.version <= version
+	})
 	m.meta.sweeping, m.meta.cursor = true, ""
 	return nil
 }

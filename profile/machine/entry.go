@@ -153,7 +153,7 @@ func (e *entry) encode(enc *wire.Encoder) {
 func (m *Machine) Cut() (profile.Checkpoint, int64) {
 	c := &m.cache
 	c.cuts++
-	changes := make([]profile.Change, 0, len(c.changed)+len(m.timers.changed)+len(m.cat.unsaved))
+	changes := make([]profile.Change, 0, len(c.changed)+len(m.timers.changed)+len(m.unsaved))
 	slab := wire.Encoder{B: make([]byte, 0, c.bytes+c.bytes/8)} // one allocation, not two per entry
 	ends := make([]int, 0, 2*len(c.changed))
 	for _, e := range c.changed {
@@ -172,8 +172,10 @@ func (m *Machine) Cut() (profile.Checkpoint, int64) {
 	clear(c.changed)
 	c.changed, c.bytes = c.changed[:0], 0
 	changes = m.timers.cut(changes)
-	changes = append(changes, m.cat.unsaved...)
-	m.cat.unsaved = nil
+	for key, value := range m.unsaved { // sorted below
+		changes = append(changes, profile.Change{Key: []byte(key), Value: value})
+	}
+	clear(m.unsaved)
 	slices.SortFunc(changes, func(a, b profile.Change) int { return bytes.Compare(a.Key, b.Key) })
 	return profile.Checkpoint{Position: m.meta.position, Meta: m.meta.encode(), Changes: changes}, c.cuts
 }

@@ -58,6 +58,7 @@ type Machine struct {
 	ids      identity.Protocol
 	host     host
 	cat      *catalog
+	unsaved  map[string][]byte // texts of catalogues, by key, until the next cut; nil: to be deleted
 	meta     meta
 	cache    cache
 	timers   timers
@@ -83,7 +84,7 @@ func Open(c Config, view View, position int64, metaBytes []byte) (*Machine, erro
 		return nil, err
 	}
 	m := &Machine{dep: c.Deployment, hash: c.Deployment.Hash(), self: int32(c.Partition), view: view, answers: c.Skips,
-		idMAC: hmac.New(sha256.New, c.ProfileKey), weak: map[string]bool{}, compiler: c.Compile}
+		idMAC: hmac.New(sha256.New, c.ProfileKey), weak: map[string]bool{}, unsaved: map[string][]byte{}, compiler: c.Compile}
 	if m.compiler == nil {
 		m.compiler = CompileCatalog
 	}

@@ -97,7 +97,7 @@ func (t *meta) encode() []byte {
 		e.Int(p.version)
 		e.Uint(uint64(len(p.parts)))
 		for _, part := range p.parts {
-			e.Bytes(part)
+			e.Bool(part != nil) // its text has a key of its own
 		}
 	}
 	return e.B
@@ -128,10 +128,12 @@ func (t *meta) decode(b []byte, hash uint64) error {
 	t.markers, t.catalog = int(rest[4]), rest[5]
 	t.continuing, t.sweeping, t.cursor = d.Bool(), d.Bool(), d.String()
 	t.pending = nil
-	for n := d.Count(); n > 0; n-- {
+	for n := d.Count(); n > 0 && d.Err() == nil; n-- {
 		p := pendingCatalog{version: d.Int(), parts: make([][]byte, d.Count())}
 		for i := range p.parts {
-			p.parts[i] = d.Bytes()
+			if d.Bool() {
+				p.parts[i] = []byte{} // restoreCatalog loads it
+			}
 		}
 		t.pending = append(t.pending, p)
 	}
