@@ -15,6 +15,7 @@ import (
 	"portrait/bench"
 	"portrait/bench/drive"
 	"portrait/bench/meter"
+	"portrait/bench/plot"
 	"portrait/bench/stages"
 	"portrait/bench/traffic"
 )
@@ -232,6 +233,15 @@ func publishReport(r *drive.Report, jsonFile, htmlFile string) error {
 	}
 	if err := writeJSON(jsonFile, r); err != nil {
 		return err
+	}
+	if htmlFile != "" {
+		page, err := plot.HTML(r)
+		if err == nil {
+			err = os.WriteFile(htmlFile, page, 0o644)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if !r.OK {
 		return errReported
