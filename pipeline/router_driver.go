@@ -132,7 +132,6 @@ func (r *routers) partition(ctx context.Context, p int) error {
 	step := NewRouting(r.node.dep, norm, r.node.topics, p, func(offset int64) { r.node.routerGroup.Commit(p, offset) })
 	f := kafka.NewFetcher(r.node.client, r.node.topics.Events, p, at)
 	status := RouterStatus{Partition: p, Position: at, Counts: router.Counts{Rejected: map[schemas.Reason]int{}}}
-	end := clocks{wall: -1}
 	for {
 		before := r.clocks()
 		b, err := f.Next(ctx)
@@ -150,7 +149,9 @@ func (r *routers) partition(ctx context.Context, p int) error {
 		if err := r.handle(ctx, step, p, b, &status); err != nil {
 			return err
 		}
-		end = r.tell(p, &b, before, got, end)
+		r.mu.Lock()
+		step.Hear(&b, before, got, &r.guard, r.ticker)
+		r.mu.Unlock()
 		status.Position, status.High = b.Next, b.High
 		status.RouteSeconds += time.Since(start).Seconds()
 		snapshot := status
@@ -158,28 +159,7 @@ func (r *routers) partition(ctx context.Context, p int) error {
 	}
 }
 
-// clocks are both clocks at one moment, in ms.
-type clocks struct{ wall, mono int64 }
-
-func (r *routers) clocks() clocks { return clocks{r.wall(), r.mono()} }
-
-// tell says to guard and ticker what a fetch shows of time: it was asked for at before, and was here at
-// got. end is before of the last fetch that found the partition's end in front of b, its wall -1 if that
-// one did not; tell returns the same for the next.
-func (r *routers) tell(p int, b *kafka.Batch, before, got, end clocks) clocks {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if n := len(b.Records); n > 0 && end.wall >= 0 && b.Records[n-1].Appended {
-		r.guard.Witness(end.wall, b.Records[n-1].Time, got.wall, got.mono)
-	}
-	if b.Next < b.High {
-		return clocks{wall: -1}
-	}
-	if !r.guard.Suspect(before.wall, before.mono) { // what a wrong wall says must not wait in the ticker either
-		r.ticker.ReachedEnd(int32(p), before.wall)
-	}
-	return before
-}
+func (r *routers) clocks() Clocks { return Clocks{r.wall(), r.mono()} }
 
 // handle routes one fetch and queues what comes of it.
 func (r *routers) handle(ctx context.Context, step *Routing, p int, b kafka.Batch, status *RouterStatus) error {

@@ -20,13 +20,17 @@ type Routing struct {
 	topics    Topics
 	partition int
 	commits   commitQueue
+	end       Clocks // when the fetch before was asked for, if it found the partition's end
 }
+
+// Clocks are both clocks of a process at one moment, in ms.
+type Clocks struct{ Wall, Mono int64 }
 
 // NewRouting returns the step of one events partition. It calls commit with offsets that ascend, from
 // whichever goroutine calls an Ack.
 func NewRouting(dep *schemas.Deployment, norm *normalize.Normalizer, topics Topics, partition int, commit func(offset int64)) *Routing {
 	return &Routing{step: router.New(dep, norm, topics.Events, int32(partition)), topics: topics, partition: partition,
-		commits: commitQueue{commit: commit}}
+		commits: commitQueue{commit: commit}, end: Clocks{Wall: -1}}
 }
 
 // Routed is what one fetch wants done: produce Outputs in order, call Ack once for each that is
@@ -72,6 +76,21 @@ func (r *Routed) Tell(t *router.Ticker, now int64) {
 		t.Sent(r.inbox[i].Partition, int32(r.partition), r.inbox[i].Stamp(), now)
 	}
 	t.Read(int32(r.partition), r.stamp)
+}
+
+// Hear says to guard and ticker what a fetch shows of time; everything in it was handed on. It was asked for
+// at before, and was here at got. Both serve all routings of a process.
+func (r *Routing) Hear(b *kafka.Batch, before, got Clocks, guard *router.ClockGuard, ticker *router.Ticker) {
+	if n := len(b.Records); n > 0 && r.end.Wall >= 0 && b.Records[n-1].Appended {
+		guard.Witness(r.end.Wall, b.Records[n-1].Time, got.Wall, got.Mono)
+	}
+	if r.end = (Clocks{Wall: -1}); b.Next < b.High {
+		return
+	}
+	if !guard.Suspect(before.Wall, before.Mono) { // what a wrong wall says must not wait in the ticker either
+		ticker.ReachedEnd(int32(r.partition), before.Wall)
+	}
+	r.end = before
 }
 
 // InboxOutput is the output of one record of a router or of its ticker.

@@ -26,6 +26,7 @@ type request struct {
 	to      place
 	records []kafka.Record
 	at      int64
+	stamped bool // the broker's clock counts, not the writer's
 }
 
 func newBroker() *broker { return &broker{logs: map[place][]kafka.Record{}} }
@@ -34,7 +35,7 @@ func newBroker() *broker { return &broker{logs: map[place][]kafka.Record{}} }
 func (b *broker) append(r request) {
 	log := b.logs[r.to]
 	for _, rec := range r.records {
-		rec.Offset, rec.Time = int64(len(log)), r.at
+		rec.Offset, rec.Time, rec.Appended = int64(len(log)), r.at, r.stamped
 		log = append(log, rec)
 	}
 	b.logs[r.to] = log
@@ -128,7 +129,7 @@ func (w *World) produce(n *node, o *outlet) {
 		o.flight, o.queue = slices.Clone(o.queue[:k]), slices.Delete(o.queue, 0, k)
 		o.at = n.wall()
 	}
-	r := request{o.to, make([]kafka.Record, len(o.flight)), o.at}
+	r := request{to: o.to, records: make([]kafka.Record, len(o.flight)), at: o.at}
 	for i, it := range o.flight {
 		r.records[i] = it.record
 	}

@@ -155,7 +155,7 @@ func (w *World) load() {
 	}
 	w.items[p] = append(w.items[p], len(drafts))
 	w.logf("producer: record %d of events %d at %d: %.200s", offset, p, w.clock, text)
-	w.broker.append(request{place{w.topics.Events, p}, []kafka.Record{{Value: []byte(text)}}, w.clock})
+	w.broker.append(request{place{w.topics.Events, p}, []kafka.Record{{Value: []byte(text)}}, w.clock, true})
 }
 
 // poison is a record that is no event of the contract.
@@ -179,12 +179,12 @@ func (w *World) foreign() {
 	if w.random.IntN(2) == 0 {
 		r := wire.InboxRecord{Deployment: other.Hash(), Source: wire.FromRouter, Ticks: []wire.Tick{{Stamp: w.clock + 1_000_000}}}
 		r.Encode(&e)
-		w.broker.append(request{place{w.topics.Inbox, w.random.IntN(w.Inbox)}, []kafka.Record{{Value: e.B}}, w.clock})
+		w.broker.append(request{place{w.topics.Inbox, w.random.IntN(w.Inbox)}, []kafka.Record{{Value: e.B}}, w.clock, false})
 		return
 	}
 	r := wire.FactsRecord{Deployment: other.Hash(), Seq: 900}
 	r.Encode(&e)
-	w.broker.append(request{place{w.topics.Facts, w.random.IntN(w.Facts)}, []kafka.Record{{Value: e.B}}, w.clock})
+	w.broker.append(request{place{w.topics.Facts, w.random.IntN(w.Facts)}, []kafka.Record{{Value: e.B}}, w.clock, false})
 }
 
 // coordinator brings one catalogue to the machines; it may die, and another begins anew.
@@ -214,7 +214,7 @@ func (c *coordinator) step(w *World) (done bool) {
 		c.next, c.appended = c.next+1, false
 	default:
 		o := c.outputs[c.next]
-		w.broker.append(request{place{o.Topic, o.Partition}, []kafka.Record{o.Record}, w.clock})
+		w.broker.append(request{place{o.Topic, o.Partition}, []kafka.Record{o.Record}, w.clock, false})
 		c.appended = true
 	}
 	return false

@@ -32,6 +32,8 @@ type node struct {
 func (n *node) wall() int64 { return n.w.clock + n.skew }
 func (n *node) mono() int64 { return n.w.clock - n.started }
 
+func (n *node) clocks() pipeline.Clocks { return pipeline.Clocks{Wall: n.wall(), Mono: n.mono()} }
+
 // runs reports whether the node may act now.
 func (n *node) runs() bool { return n.alive && !n.paused }
 
@@ -114,9 +116,9 @@ type routerDriver struct {
 	step    *pipeline.Routing
 	next    int64
 	fetched bool // a fetch was answered and is not handled yet
-	before  int64
-	batch   []kafka.Record
-	high    int64
+	before  pipeline.Clocks
+	got     pipeline.Clocks
+	batch   kafka.Batch
 }
 
 func (n *node) newRouter(p int) *routerDriver {
@@ -133,22 +135,25 @@ func (n *node) newRouter(p int) *routerDriver {
 func (d *routerDriver) act() {
 	w := d.n.w
 	if !d.fetched {
-		d.before = d.n.wall()
-		d.batch, d.high = w.broker.read(place{w.topics.Events, d.p}, d.next, 1+w.random.IntN(4))
+		d.before = d.n.clocks()
 		d.fetched = true
+		if w.random.IntN(4) == 0 && !w.calm { // the answer takes its time
+			w.clock += int64(w.random.IntN(1_000))
+		}
+		d.batch.Records, d.batch.High = w.broker.read(place{w.topics.Events, d.p}, d.next, 1+w.random.IntN(4))
+		d.batch.Next = d.next + int64(len(d.batch.Records))
+		d.got = d.n.clocks()
 		return
 	}
 	d.fetched = false
-	if len(d.batch) > 0 {
-		routed := d.step.Step(d.n.wall(), d.batch, func() {})
-		w.logf("node %d: routes events %d from %d to %d: %d outputs", d.n.id, d.p, d.next, d.batch[len(d.batch)-1].Offset, len(routed.Outputs))
+	if n := len(d.batch.Records); n > 0 {
+		routed := d.step.Step(d.n.wall(), d.batch.Records, func() {})
+		w.logf("node %d: routes events %d from %d to %d: %d outputs", d.n.id, d.p, d.next, d.batch.Next, len(routed.Outputs))
 		d.n.send(routed.Outputs, routed.Ack)
 		routed.Tell(d.n.ticker, d.n.mono())
-		d.next = d.batch[len(d.batch)-1].Offset + 1
 	}
-	if d.next >= d.high {
-		d.n.ticker.ReachedEnd(int32(d.p), d.before)
-	}
+	d.next = d.batch.Next
+	d.step.Hear(&d.batch, d.before, d.got, &d.n.guard, d.n.ticker)
 }
 
 // tick queues the ticks that are due.

@@ -90,7 +90,7 @@ func NewWorld(o Options, trace *[]string) *World {
 	w.activate(1)
 	if !w.Race {
 		for _, out := range w.coordinators[0].outputs {
-			w.broker.append(request{place{out.Topic, out.Partition}, []kafka.Record{out.Record}, w.clock})
+			w.broker.append(request{place{out.Topic, out.Partition}, []kafka.Record{out.Record}, w.clock, false})
 		}
 	}
 	return w
