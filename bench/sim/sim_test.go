@@ -10,6 +10,7 @@ import (
 var (
 	seedCount = flag.Uint64("seeds", 0, "how many seeds to run; 0: a fixed range and a fresh one")
 	seedFrom  = flag.Uint64("from", 0, "the first seed; 0: the day's date")
+	brief     = flag.Bool("brief", false, "name the first seed that fails, and stop: no shrinking")
 )
 
 // The seeds of a plain run: the same every day, and others each day.
@@ -42,6 +43,9 @@ func TestSimulation(t *testing.T) {
 		for seed := r[0]; seed < r[0]+r[1]; seed++ {
 			o := NewOptions(seed)
 			if faults := NewWorld(o, nil).Run(); len(faults) > 0 {
+				if *brief {
+					t.Fatalf("seed %d breaks a promise: %.500s", seed, faults[0])
+				}
 				t.Fatalf("%s", Report(o, faults))
 			}
 		}
