@@ -37,8 +37,13 @@ func (g *Group) takeOver(ctx context.Context) {
 
 // abandoned takes out of the group who we were until the coordinator was lost: kafka-go then joins as somebody new, and a
 // coordinator that is back waits with everybody's partitions until the old self's session has run out. It asks until it is
-// answered, or ctx ends.
+// answered, or ctx ends. Our own heartbeats would keep the old self alive for longer.
 func (g *Group) abandoned(ctx context.Context, member string) {
+	g.pulse.mu.Lock()
+	if g.pulse.member == member {
+		g.pulse.member = ""
+	}
+	g.pulse.mu.Unlock()
 	for failures := 1; g.leaveAs(ctx, member) != nil && pause(ctx, backoff(failures)); failures++ {
 	}
 }
