@@ -17,6 +17,19 @@ import (
 
 func testNode(t *testing.T, addr, dir string, change ...func(*Config)) *Node {
 	t.Helper()
+	c := testConfig(t, addr, dir)
+	for _, f := range change {
+		f(&c)
+	}
+	n, err := OpenNode(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func testConfig(t *testing.T, addr, dir string) Config {
+	t.Helper()
 	keys, err := normalize.NewKeys(make([]byte, 32))
 	if err != nil {
 		t.Fatal(err)
@@ -32,17 +45,9 @@ tags:
   buyer: {when: "orders > 0"}
   cart_abandoned: {when: "carts > 0 && orders == 0 && since_cart > duration('2s')"}
 `)
-	c := Config{Kafka: kafka.Config{Brokers: []string{addr}}, Prefix: "portrait",
+	return Config{Kafka: kafka.Config{Brokers: []string{addr}}, Prefix: "portrait",
 		DataDir: filepath.Join(dir, "state"), Deployment: dep, Keys: keys, Catalog: catalog,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
-	for _, f := range change {
-		f(&c)
-	}
-	n, err := OpenNode(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 // TestNodeEndToEnd sends a few events through a broker and reads the tag changes they cause.

@@ -18,13 +18,18 @@ import (
 type running struct {
 	t    *testing.T
 	n    *Node
-	ctx  context.Context // ends after a minute
+	ctx  context.Context // ends when the test has taken too long
 	stop func()
 }
 
 func runNode(t *testing.T, n *Node) *running {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	return runNodeFor(t, n, time.Minute)
+}
+
+func runNodeFor(t *testing.T, n *Node, limit time.Duration) *running {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(ctx) }()
 	r := &running{t: t, n: n, ctx: ctx}
