@@ -29,8 +29,9 @@ func ParseDecimal(s string) (Decimal, error) {
 	digits := strings.TrimPrefix(s, "-")
 	exponent := 0
 	if k := strings.IndexAny(digits, "eE"); k >= 0 {
-		e, err := strconv.Atoi(strings.TrimPrefix(digits[k+1:], "+"))
-		if err != nil || e > 400 || e < -400 {
+		power, plus := strings.CutPrefix(digits[k+1:], "+")
+		e, err := strconv.Atoi(power)
+		if err != nil || e > 400 || e < -400 || plus && (power[0] == '+' || power[0] == '-') {
 			return 0, errDecimalSyntax
 		}
 		digits, exponent = digits[:k], e
