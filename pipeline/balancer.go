@@ -212,9 +212,10 @@ func (d *division) hungriest() int {
 
 // claim is what this node says of itself when it joins.
 func (n *Node) claim() *claim {
+	n.learnReached()
 	c := &claim{logic: schemas.LogicVersion, address: n.address, positions: n.positions(), reached: make([]int, n.dep.InboxPartitions)}
 	for q := range c.reached {
-		c.reached[q] = schemas.LogicVersion
+		c.reached[q] = n.reached(q)
 	}
 	return c
 }

@@ -18,6 +18,8 @@ const (
 	deploymentKey = "deployment"
 	activatedKey  = "activated"
 	catalogPrefix = "catalog/"
+	foundedKey    = "logic/founded" // version of the logic that founded the deployment
+	barrierKey    = "logic/barrier" // newest version whose barriers stand in every inbox
 )
 
 // coordinator decides what everybody must agree on: it writes the deployment record once, and brings
@@ -35,7 +37,12 @@ type catalogState struct {
 	version    int64 // of the latest catalogue; 0: none
 	text       []byte
 	activated  int64 // the version that was brought to all machines
+	founded    int64 // logic version under which the inboxes begin; 0: not recorded, which is 1
+	barrier    int64 // newest logic version whose barriers are in all inboxes; 0: none
 }
+
+// logic is the version of the logic that the deployment is at, or on its way to.
+func (s *catalogState) logic() int { return int(max(1, s.founded, s.barrier)) }
 
 func (c *coordinator) read(ctx context.Context) (*catalogState, error) {
 	records, err := kafka.ReadAll(ctx, c.client, c.topics.Catalog, 0)
@@ -51,6 +58,16 @@ func (c *coordinator) read(ctx context.Context) (*catalogState, error) {
 		case key == activatedKey:
 			if s.activated, err = strconv.ParseInt(string(r.Value), 10, 64); err != nil {
 				return nil, fmt.Errorf("catalogue topic, offset %d: activated version: %w", r.Offset, err)
+			}
+		case key == foundedKey && s.founded == 0, key == barrierKey:
+			version, err := strconv.ParseInt(string(r.Value), 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("catalogue topic, offset %d: logic version: %w", r.Offset, err)
+			}
+			if key == foundedKey {
+				s.founded = version
+			} else {
+				s.barrier = max(s.barrier, version)
 			}
 		case len(key) > len(catalogPrefix) && key[:len(catalogPrefix)] == catalogPrefix:
 			s.version, s.text = r.Offset, r.Value
@@ -92,6 +109,10 @@ func (c *coordinator) found(ctx context.Context, dep *schemas.Deployment) error 
 	if err != nil {
 		return err
 	}
+	logic := kafka.Record{Key: []byte(foundedKey), Value: strconv.AppendInt(nil, schemas.LogicVersion, 10)}
+	if err := c.produce(ctx, c.topics.Catalog, 0, logic); err != nil {
+		return fmt.Errorf("logic version: %w", err)
+	}
 	if err := c.produce(ctx, c.topics.Catalog, 0, kafka.Record{Key: []byte(deploymentKey), Value: text}); err != nil {
 		return fmt.Errorf("deployment record: %w", err)
 	}
@@ -116,7 +137,7 @@ func (c *coordinator) settle(ctx context.Context, proposal *schemas.Deployment) 
 }
 
 // greet makes the deployment record the first record of each inbox that has none.
-func (c *coordinator) greet(ctx context.Context, dep *schemas.Deployment) error {
+func (c *coordinator) greet(ctx context.Context, dep *schemas.Deployment, founded int64) error {
 	text, err := json.Marshal(dep)
 	if err != nil {
 		return err
@@ -129,7 +150,7 @@ func (c *coordinator) greet(ctx context.Context, dep *schemas.Deployment) error 
 		if end > 0 {
 			continue
 		}
-		if err := c.control(ctx, dep, q, wire.Control{Kind: wire.CtlDeployment, Body: text}); err != nil {
+		if err := c.control(ctx, dep, q, wire.Control{Kind: wire.CtlDeployment, Version: founded, Body: text}); err != nil {
 			return err
 		}
 	}

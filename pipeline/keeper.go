@@ -73,8 +73,9 @@ type keptPartition struct {
 	deltaBytes int64      // of the deltas behind it
 	deltas     int
 
-	restoring sync.Mutex // restore and sweep exclude each other
-	newest    atomic.Int64
+	restoring sync.Mutex   // restore and sweep exclude each other
+	newest    atomic.Int64 // where the newest snapshot leads
+	reached   atomic.Int64 // newest logic version among the names in the store
 }
 
 func newKeeper(n *Node, c SnapshotConfig) (*keeper, error) {

@@ -68,6 +68,8 @@ type machineDriver struct {
 	high       int64
 	apply      time.Duration
 	publish    time.Duration
+	barrier    int        // logic version that goes on behind everything applied; 0: the log goes on under ours
+	based      chan error // the base at the barrier is in the snapshot store, or not; nil: it is not being made
 }
 
 // ask is a lookup on its way to the partition's goroutine.
@@ -177,6 +179,9 @@ func (d *machineDriver) loop(ctx context.Context, batches <-chan kafka.Batch, fe
 		if d.node.fenced() {
 			in = nil // somebody else may have the partition: say nothing more
 		}
+		if d.barrier > 0 {
+			in = nil // the log is another version's; lookups go on until it has taken over
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -194,11 +199,16 @@ func (d *machineDriver) loop(ctx context.Context, batches <-chan kafka.Batch, fe
 			if err := d.commitDone(err); err != nil {
 				return err
 			}
+		case err := <-d.based:
+			d.handedOver(err)
 		case <-d.wake:
 		case <-ticker.C:
 			if err := d.marker(ctx); err != nil {
 				return err
 			}
+		}
+		if d.barrier > 0 {
+			d.atBarrier(ctx)
 		}
 		d.checkpoint()
 	}
@@ -233,7 +243,7 @@ func (d *machineDriver) applied(ctx context.Context, b kafka.Batch) error {
 	}
 	d.publish += time.Since(mid)
 	d.report()
-	return failed
+	return d.met(failed)
 }
 
 // ack returns what the producer calls for each acknowledged output of a ticket.

@@ -60,6 +60,7 @@ type Node struct {
 	owners      owners
 	assigned    atomic.Int64  // inbox partitions that the group gave us last; -1: none yet
 	keeper      *keeper       // nil without machines
+	logic       *catalogState // when the node was opened
 	distrusted  []atomic.Bool // by inbox partition: its state here is damaged
 	troubles    atomic.Int64
 	stages      stages
@@ -155,6 +156,9 @@ func (n *Node) join(ctx context.Context) error {
 	if err := n.keys.Verify(n.dep.KeyID, n.dep.KeyCheck); err != nil {
 		return err
 	}
+	if n.logic, err = n.awaitBarriers(ctx, c); err != nil {
+		return err
+	}
 	if err := kafka.EnsureTopics(ctx, n.client, n.topics.Specs(n.dep, n.config.Replication)); err != nil {
 		return err
 	}
@@ -162,7 +166,7 @@ func (n *Node) join(ctx context.Context) error {
 		n.log.Warn("events carry their producers' times: an absence tag may come early by what a producer holds back; "+
 			"set message.timestamp.type=LogAppendTime", "topic", n.topics.Events)
 	}
-	if err := c.greet(ctx, n.dep); err != nil {
+	if err := c.greet(ctx, n.dep, n.logic.founded); err != nil {
 		return err
 	}
 	text := n.config.Catalog

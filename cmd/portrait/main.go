@@ -54,6 +54,6 @@ Start with:
 		SilenceErrors: true,
 	}
 	c.AddCommand(demoCommand(), runCommand(), importCommand(),
-		sqlCommand(), profileCommand(), funnelCommand(), tagsCommand(), checkCommand(), topicsCommand(), hashCommand(), catalogCommand(), snapshotCommand(), skipCommand(), benchCommand())
+		sqlCommand(), profileCommand(), funnelCommand(), tagsCommand(), checkCommand(), topicsCommand(), hashCommand(), catalogCommand(), snapshotCommand(), upgradeCommand(), skipCommand(), benchCommand())
 	return c
 }

@@ -108,6 +108,9 @@ func (m *Machine) control(c *wire.Control) error {
 	switch c.Kind {
 	case wire.CtlDeployment:
 		m.meta.deployed = true
+		if m.meta.logic == 0 {
+			m.meta.logic = max(1, c.Version)
+		}
 	case wire.CtlCatalog:
 		return m.catalogPart(c)
 	case wire.CtlActivate:
@@ -115,10 +118,10 @@ func (m *Machine) control(c *wire.Control) error {
 			return m.activate(c.Version)
 		}
 	case wire.CtlBarrier:
-		if c.Version != schemas.LogicVersion {
-			return fmt.Errorf("logic version %d goes on from here, this binary is version %d: %w",
-				c.Version, schemas.LogicVersion, ErrBarrier)
+		if c.Version > schemas.LogicVersion {
+			return &BarrierError{Version: int(c.Version)}
 		}
+		m.meta.logic = max(m.meta.logic, c.Version)
 	case wire.CtlClock, wire.CtlEnd:
 		for e := range m.meta.stamps {
 			m.meta.stamp(int32(e), c.Stamp)

@@ -109,6 +109,9 @@ func Open(c Config, view View, position int64, metaBytes []byte) (*Machine, erro
 		}
 	}
 	m.meta.position = position
+	if m.meta.logic > schemas.LogicVersion {
+		return nil, fmt.Errorf("machine: partition %d: state: %w", c.Partition, &BarrierError{Version: int(m.meta.logic)})
+	}
 	if err := m.restoreCatalog(); err != nil {
 		return nil, err
 	}
@@ -155,6 +158,9 @@ func (m *Machine) Apply(offset int64, value []byte, out *Effects) error {
 		m.Counters.Foreign++
 		m.meta.position = offset + 1
 		return nil
+	}
+	if err := m.ours(r); err != nil {
+		return fmt.Errorf("inbox %d offset %d: %w", m.self, offset, err)
 	}
 	if err := m.record(r); err != nil {
 		return m.stopped(err)

@@ -32,6 +32,7 @@ type meta struct {
 	sweeping   bool            // profiles are being moved to the active catalogue
 	cursor     string          // the last node the sweep has seen
 	pending    []pendingCatalog
+	logic      int64 // version that the state goes on under; 0: the deployment record was not met yet
 }
 
 // pendingCatalog is a catalogue of which parts have come; whole ones wait for their activation.
@@ -100,6 +101,9 @@ func (t *meta) encode() []byte {
 			e.Bool(part != nil) // its text has a key of its own
 		}
 	}
+	if t.logic > 1 { // absent is 1: so were states written before there were barriers
+		e.Uint(uint64(t.logic))
+	}
 	return e.B
 }
 
@@ -136,6 +140,9 @@ func (t *meta) decode(b []byte, hash uint64) error {
 			}
 		}
 		t.pending = append(t.pending, p)
+	}
+	if t.logic = 1; d.Rest() > 0 {
+		t.logic = int64(d.Uint())
 	}
 	return d.Close()
 }
