@@ -73,7 +73,7 @@ func TestDrawn(t *testing.T) {
 		t.Fatalf("chromium: %v", err)
 	}
 	dom, _, _ := strings.Cut(string(out), "<script") // what the script drew stands before it
-	if n := strings.Count(dom, "<svg"); n != 9 { // spectrum, latency, throughput, lag, trials, memory, disk, CPU, stages
+	if n := strings.Count(dom, "<svg"); n != 9 {     // spectrum, latency, throughput, lag, trials, memory, disk, CPU, stages
 		t.Errorf("%d plots are drawn, want 9", n)
 	}
 	for _, want := range []string{"Percentile spectrum", "something happened", "p99 900 ms", "120,000", "verified", "&lt;/script&gt;"} {

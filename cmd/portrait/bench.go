@@ -12,6 +12,7 @@ func benchCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(
+		benchCompareCommand(),
 		benchDrainCommand(),
 		benchMachineCommand(),
 		benchRunCommand(),
