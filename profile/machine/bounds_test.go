@@ -105,6 +105,9 @@ func long(ty string, k int) string {
 // neighbours who all want in. What a profile holds, and each message, stays within its bounds.
 func TestGiantProfile(t *testing.T) {
 	offered := int(seeds(10_000, 1_500))
+	if *offerings > 0 {
+		offered = *offerings
+	}
 	c := newCluster(t, 5, 3, fmt.Sprintf(shopCatalog, "{}"), nil)
 	types := c.dep.Identifiers
 	state, message := 0, 0
