@@ -7,6 +7,7 @@ import (
 	"portrait/pipeline"
 	"portrait/profile/machine"
 	"portrait/profile/store"
+	"portrait/schemas/wire"
 )
 
 // machineDriver runs one pipeline.Partition: fetch, apply, produce, checkpoint.
@@ -18,6 +19,8 @@ type machineDriver struct {
 	commit    *commit
 	owed      []*owedBatch // batches of outputs that are not acknowledged in full
 	lingering bool         // its partition was assigned anew; it does not know yet
+	skips     []wire.Skip  // operators' answers to its stops
+	stop      *machine.Stop
 }
 
 // owedBatch is the simulator's own account of acknowledgements, against which checkpoints are checked.
@@ -26,25 +29,30 @@ type owedBatch struct {
 	outputs  int
 }
 
-func (w *World) machineConfig(q int) machine.Config {
-	return machine.Config{Deployment: &w.dep, Partition: q, ProfileKey: simKeys.ProfileKey(), CacheNodes: w.CacheNodes, Compile: compileOnce}
+func (w *World) machineConfig(q int, skips []wire.Skip) machine.Config {
+	return machine.Config{Skips: skips, Deployment: &w.dep, Partition: q, ProfileKey: simKeys.ProfileKey(), CacheNodes: w.CacheNodes, Compile: compileOnce}
 }
 
-func (n *node) openMachine(q int) {
+func (n *node) openMachine(q int, skips []wire.Skip) {
 	h := n.seats.acquire(q)
 	s := h.disk().saved
-	m, err := machine.Open(n.w.machineConfig(q), h, s.position, s.meta)
+	config := n.w.machineConfig(q, skips)
+	m, err := machine.Open(config, h, s.position, s.meta)
 	if err != nil {
 		n.w.fault("inbox %d does not open at %d: %v", q, s.position, err)
 		return
 	}
-	n.w.logf("node %d: opens inbox %d at %d", n.id, q, s.position)
-	n.drivers = append(n.drivers, &machineDriver{n: n, q: q, db: h, step: pipeline.NewPartition(n.w.machineConfig(q), n.w.topics, m)})
+	n.w.logf("node %d: opens inbox %d at %d, skips %v", n.id, q, s.position, skips)
+	n.drivers = append(n.drivers, &machineDriver{n: n, q: q, db: h, skips: skips, step: pipeline.NewPartition(config, n.w.topics, m)})
 }
 
 // act applies some records.
 func (d *machineDriver) act() {
 	w := d.n.w
+	if d.stop != nil {
+		d.stand()
+		return
+	}
 	records, _ := w.broker.read(place{w.topics.Inbox, d.q}, d.step.Machine().Position(), 1+w.random.IntN(w.Batch))
 	if len(records) == 0 {
 		return
@@ -71,6 +79,10 @@ func (d *machineDriver) act() {
 func (d *machineDriver) end(err error) {
 	w := d.n.w
 	w.logf("node %d: machine %d ends: %v", d.n.id, d.q, err)
+	if errors.As(err, &d.stop) && w.poisoned[placeAt{d.q, d.stop.At.Offset}] {
+		w.operators[placeAt{d.q, d.stop.At.Offset}] = d.stop.At
+		return
+	}
 	d.n.drivers = slices.DeleteFunc(d.n.drivers, func(x *machineDriver) bool { return x == d })
 	switch {
 	case errors.Is(err, store.ErrStale):
@@ -79,10 +91,27 @@ func (d *machineDriver) end(err error) {
 	}
 }
 
+// stand reads ahead for an operator's skip, and opens the partition again with it.
+func (d *machineDriver) stand() {
+	w := d.n.w
+	if d.commit != nil {
+		return
+	}
+	for _, r := range w.broker.logs[place{w.topics.Inbox, d.q}][d.stop.At.Offset+1:] {
+		if skip, ok := d.stop.Answer(w.hash, r.Value, d.skips); ok {
+			d.n.drivers = slices.DeleteFunc(d.n.drivers, func(x *machineDriver) bool { return x == d })
+			if !d.lingering && !d.n.seats.busy[d.q] {
+				d.n.openMachine(d.q, append(slices.Clone(d.skips), skip))
+			}
+			return
+		}
+	}
+}
+
 // checkpoint takes one step towards the next checkpoint: cut, begin to commit, or a transaction of it.
 func (d *machineDriver) checkpoint() {
 	w := d.n.w
-	if out, due := d.step.Marker(d.n.wall()); due {
+	if out, due := d.step.Marker(d.n.wall()); due && d.stop == nil {
 		d.n.send([]pipeline.Output{out}, nil)
 	}
 	if d.commit != nil {
@@ -97,10 +126,10 @@ func (d *machineDriver) checkpoint() {
 		}
 		return
 	}
-	if w.random.IntN(2) == 0 {
+	if w.random.IntN(2) == 0 && d.stop == nil {
 		d.step.Cut()
 	}
-	if d.n.seats.busy[d.q] {
+	if d.n.seats.busy[d.q] || d.stop != nil {
 		return
 	}
 	c := d.step.Checkpoint()

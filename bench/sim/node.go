@@ -104,7 +104,7 @@ func (n *node) ensure() {
 			continue
 		}
 		if !slices.ContainsFunc(n.drivers, func(d *machineDriver) bool { return d.q == q && !d.lingering }) {
-			n.openMachine(q)
+			n.openMachine(q, nil)
 		}
 	}
 }

@@ -93,6 +93,9 @@ func NewOptions(seed uint64) Options {
 	if r.IntN(4) > 0 {
 		o.Faults &^= Ahead // absences cannot be judged with it
 	}
+	if o.Facts == 1 && r.IntN(3) == 0 {
+		o.Window = 6 // a sink that slept finds its tokens forgotten
+	}
 	return o
 }
 

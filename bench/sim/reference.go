@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"portrait/pipeline"
@@ -24,9 +25,30 @@ type reference struct {
 	accepted  map[string]string // child -> whom its partition's machine let it join
 }
 
-// replay computes the reference of an inbox.
+// replay computes the reference of an inbox. Where it stops, it goes on as the log says, from the beginning.
 func (w *World) replay(q int) (*reference, error) {
-	config := w.machineConfig(q)
+	var skips []wire.Skip
+	for {
+		r, err := w.replayWith(q, skips)
+		var stop *machine.Stop
+		if !errors.As(err, &stop) {
+			return r, err
+		}
+		before := len(skips)
+		for _, rec := range w.broker.logs[place{w.topics.Inbox, q}][stop.At.Offset+1:] {
+			if skip, ok := stop.Answer(w.hash, rec.Value, skips); ok {
+				skips = append(skips, skip)
+				break
+			}
+		}
+		if len(skips) == before {
+			return nil, err
+		}
+	}
+}
+
+func (w *World) replayWith(q int, skips []wire.Skip) (*reference, error) {
+	config := w.machineConfig(q, skips)
 	config.CacheNodes = 0
 	h := newDisk(w.Inbox).open().acquire(q)
 	m, err := machine.Open(config, h, 0, nil)

@@ -1,5 +1,10 @@
 package sim
 
+import (
+	"portrait/pipeline/kafka"
+	"portrait/schemas/wire"
+)
+
 // trouble lets something go wrong, or be healed.
 func (w *World) trouble() {
 	if w.heal() {
@@ -43,6 +48,8 @@ func (w *World) trouble() {
 			w.version++
 			w.activate(w.version)
 		}
+	case f == Poison && w.random.IntN(3) == 0:
+		w.poisonInbox()
 	case f == Poison:
 		w.foreign()
 	}
@@ -53,6 +60,9 @@ func (w *World) heal() bool {
 	if k := len(w.broker.network); k > 0 && w.random.IntN(2) == 0 {
 		r := w.broker.arrive(w.random.IntN(k))
 		w.logf("network: a late request of %d records arrives at %v", len(r.records), r.to)
+		return true
+	}
+	if w.random.IntN(4) == 0 && w.answer() {
 		return true
 	}
 	if len(w.coordinators) > 0 && w.random.IntN(2) == 0 {
@@ -107,4 +117,52 @@ func (w *World) restore() {
 			d.storing, d.looked = nil, false
 		}
 	}
+}
+
+// placeAt is a record of an inbox.
+type placeAt struct {
+	inbox  int
+	offset int64
+}
+
+// poisonInbox appends what no machine can apply: it stands there until an operator passes over it.
+func (w *World) poisonInbox() {
+	q := w.random.IntN(w.Inbox)
+	p := place{w.topics.Inbox, q}
+	r := wire.InboxRecord{Deployment: w.hash, Source: wire.FromRouter, From: 99, Ticks: []wire.Tick{{Stamp: w.clock + 1_000_000}}}
+	if w.random.IntN(2) == 0 {
+		r = wire.InboxRecord{Deployment: w.hash, Source: wire.FromCoordinator, Controls: []wire.Control{{Kind: wire.CtlActivate, Version: 99}}}
+	}
+	var e wire.Encoder
+	if r.Encode(&e); w.random.IntN(3) == 0 {
+		e.B = e.B[:len(e.B)-1]
+	}
+	w.poisoned[placeAt{q, w.broker.end(p)}] = true
+	w.logf("inbox %d offset %d: a record that no machine can apply", q, w.broker.end(p))
+	w.broker.append(request{p, []kafka.Record{{Value: e.B}}, w.clock, false})
+}
+
+// answer lets an operator pass over a place at which a partition stands; false if none does.
+func (w *World) answer() bool {
+	for q := range w.Inbox {
+		for offset := range w.broker.end(place{w.topics.Inbox, q}) {
+			skip, ok := w.operators[placeAt{q, offset}]
+			if !ok {
+				continue
+			}
+			delete(w.operators, placeAt{q, offset})
+			if w.answered[placeAt{q, offset}] {
+				continue
+			}
+			w.answered[placeAt{q, offset}] = true
+			var body, e wire.Encoder
+			skip.Encode(&body)
+			r := wire.InboxRecord{Deployment: w.hash, Source: wire.FromCoordinator, Controls: []wire.Control{{Kind: wire.CtlSkip, Body: body.B}}}
+			r.Encode(&e)
+			w.logf("operator: inbox %d goes on without offset %d: %s", q, offset, skip.Flags())
+			w.broker.append(request{place{w.topics.Inbox, q}, []kafka.Record{{Value: e.B}}, w.clock, false})
+			return true
+		}
+	}
+	return false
 }

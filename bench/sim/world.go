@@ -54,9 +54,12 @@ type World struct {
 	sent         []*model.Event
 	items        [][]int // by events partition and offset: events in the record
 	coordinators []*coordinator
-	version      int64 // of the last catalogue
-	lagging      int   // inbox partition that gets few turns; -1: none
-	calm         bool  // the trouble is over
+	version      int64                 // of the last catalogue
+	lagging      int                   // inbox partition that gets few turns; -1: none
+	calm         bool                  // the trouble is over
+	poisoned     map[placeAt]bool      // inbox records that no machine can apply
+	operators    map[placeAt]wire.Skip // stops that an operator has not looked at yet
+	answered     map[placeAt]bool      // those answered
 	inboxes      inboxReader
 
 	faults []string
@@ -71,6 +74,7 @@ func NewWorld(o Options, trace *[]string) *World {
 	w.dep = o.deployment()
 	w.hash = w.dep.Hash()
 	w.committed, w.items = make([]int64, o.Events), make([][]int, o.Events)
+	w.poisoned, w.operators, w.answered = map[placeAt]bool{}, map[placeAt]wire.Skip{}, map[placeAt]bool{}
 	w.inboxes.init(w)
 	for id := range o.Nodes {
 		n := &node{w: w, id: id, disk: newDisk(o.Inbox)}
@@ -331,6 +335,8 @@ func (w *World) drain() {
 		for len(w.broker.network) > 0 {
 			w.broker.arrive(w.random.IntN(len(w.broker.network)))
 		}
+		for w.answer() {
+		}
 		w.coordinators = slices.DeleteFunc(w.coordinators, func(c *coordinator) bool { return c.step(w) })
 		for _, k := range w.random.Perm(len(w.nodes)) {
 			w.nodes[k].drain()
@@ -425,7 +431,9 @@ func (r *inboxReader) read() {
 		for k := len(r.records[q]); k < len(log); k++ {
 			rec, err := wire.DecodeInbox(log[k].Value)
 			if err != nil {
-				r.w.fault("inbox %d offset %d: %v", q, k, err)
+				if !r.w.poisoned[placeAt{q, int64(k)}] {
+					r.w.fault("inbox %d offset %d: %v", q, k, err)
+				}
 				rec = new(wire.InboxRecord)
 			}
 			r.records[q] = append(r.records[q], rec)
