@@ -21,7 +21,7 @@ func stall(load time.Duration) time.Duration { return min(90*time.Second, load/3
 
 // load is everything that presses and listens while things break.
 type load struct {
-	world   *world
+	world   *World
 	plan    *generator.Generator
 	begin   time.Time
 	ledger  *ledger.Ledger
@@ -35,7 +35,7 @@ type load struct {
 
 // prepare connects to what runs and plans the load.
 func (t *torturer) prepare(ctx context.Context) (*load, error) {
-	w, err := openWorld(ctx, t.addr, t.engine.kept.DSN(), t.key)
+	w, err := OpenWorld(ctx, t.addr, t.engine.kept.DSN(), t.key)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (t *torturer) drive(ctx context.Context) (*Verdict, error) {
 		return nil, err
 	}
 	defer l.sender.Producer.Close()
-	defer l.world.close()
+	defer l.world.Close()
 	listening, stop := context.WithCancel(ctx)
 	listeners, listenCtx := errgroup.WithContext(listening)
 	started := make(chan struct{})

@@ -3,9 +3,6 @@ package torture
 import (
 	"context"
 	"time"
-
-	"portrait/bench"
-	"portrait/bench/check"
 )
 
 // Limits of the end of a run.
@@ -33,9 +30,10 @@ func (t *torturer) judge(ctx context.Context, l *load, plan []Fault) (*Verdict, 
 	v.count(strikes)
 	limit := time.Now().Add(judgeLimit)
 	for {
-		checks, err := t.compare(ctx, l, v)
+		report, err := l.world.Compare(ctx, l.ledger, l.watcher.Received(), time.Now().Add(-passed))
 		if err == nil {
-			v.settle(append(checks, source), t.unasked())
+			v.take(report, l)
+			v.settle(append(report.Checks, source), t.unasked())
 		}
 		if v.OK || time.Now().After(limit) {
 			if err != nil {
@@ -81,22 +79,4 @@ func (t *torturer) settle(ctx context.Context, l *load) error {
 			return err
 		}
 	}
-}
-
-// compare looks once.
-func (t *torturer) compare(ctx context.Context, l *load, v *Verdict) ([]bench.Check, error) {
-	asOf := time.Now().Add(-passed)
-	report, err := check.Run(ctx, check.Input{Ledger: l.ledger, Topic: l.watcher.Received(), AsOf: asOf, Query: l.world.ask,
-		Canonical: l.world.canonical})
-	if err != nil {
-		return nil, err
-	}
-	v.take(report, l)
-	profiles, err := l.world.profiles(ctx)
-	if err != nil {
-		return nil, err
-	}
-	_, _, rejected := l.ledger.Counts()
-	letters, err := l.world.deadLetters(ctx, rejected)
-	return append(report.Checks, profiles, letters), err
 }

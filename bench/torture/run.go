@@ -148,15 +148,14 @@ func (t *torturer) startBroker(ctx context.Context) error {
 
 // add starts a part, and from then on watches that it does not end by itself.
 func (t *torturer) add(ctx context.Context, name string, class Class, p part) error {
-	v := &victim{name: name, class: class, part: p, torturer: t}
+	v := &victim{name: name, class: class, part: p, torturer: t, turn: make(chan struct{}, 1)}
 	t.mu.Lock()
 	t.parts[name] = v
 	if class == Broker {
 		t.broker = v
 	}
 	t.mu.Unlock()
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.take()()
 	if err := v.up(ctx); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,8 +18,14 @@ type victim struct {
 	torturer *torturer
 	downTill atomic.Int64 // ns since 1970: when it was of no use last; inUse and outOfUse write it
 
-	mu   sync.Mutex // held while the part is struck, or brought up again; guards live
-	live bool       // it is meant to run
+	turn chan struct{} // holds one while the part is struck, or brought up again; guards live
+	live bool          // it is meant to run
+}
+
+// take waits for the turn; the function returned gives it back.
+func (v *victim) take() func() {
+	v.turn <- struct{}{}
+	return func() { <-v.turn }
 }
 
 func (v *victim) outOfUse() { v.downTill.Store(math.MaxInt64) }
@@ -32,7 +37,7 @@ func (v *victim) usedSince(at time.Time) bool { return v.downTill.Load() < at.Un
 // again is the pause before a start that failed is tried again.
 const again = 500 * time.Millisecond
 
-// up starts the part, as often as it takes while others are down, and watches it. The caller holds mu.
+// up starts the part, as often as it takes while others are down, and watches it. The caller has the turn.
 func (v *victim) up(ctx context.Context) error {
 	limit := time.Now().Add(startLimit)
 	for {
@@ -68,8 +73,7 @@ func (v *victim) supervise(ctx context.Context, ended <-chan struct{}) {
 		return
 	case <-ended:
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.take()()
 	if !v.live || v.part.ended() != ended || ctx.Err() != nil {
 		return // it was struck, or the run is over
 	}
@@ -83,8 +87,7 @@ func (v *victim) supervise(ctx context.Context, ended <-chan struct{}) {
 
 // strike does what the fault says and returns when the part is of use again. begun is called the instant before.
 func (v *victim) strike(ctx context.Context, f Fault, begun func(time.Time)) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.take()()
 	if !v.live {
 		return fmt.Errorf("%s is down already", v.name)
 	}
@@ -120,8 +123,7 @@ func (v *victim) freeze(ctx context.Context, d time.Duration) error {
 
 // end ends the part for good.
 func (v *victim) end() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.take()()
 	if v.live {
 		v.live = false
 		_ = v.part.thaw() // in case that the run was interrupted

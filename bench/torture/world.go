@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"portrait/bench"
+	"portrait/bench/check"
+	"portrait/bench/ledger"
 	"portrait/pipeline"
 	"portrait/pipeline/kafka"
 	"portrait/pipeline/normalize"
@@ -16,8 +18,8 @@ import (
 	"portrait/sinks/clickhouse"
 )
 
-// world is a deployment as anybody sees it from outside: topics and tables, and what it takes to read them.
-type world struct {
+// World is a deployment as anybody sees it from outside: topics and tables, and what it takes to read them.
+type World struct {
 	client *kafka.Client
 	topics pipeline.Topics
 	conn   clickhouse.Conn
@@ -25,8 +27,10 @@ type world struct {
 	norm   *normalize.Normalizer
 }
 
-func openWorld(ctx context.Context, broker, dsn, keyFile string) (_ *world, err error) {
-	w := &world{topics: pipeline.TopicNames("portrait")}
+// OpenWorld connects to the broker (host:port) and the ClickHouse (DSN) of a deployment with the default prefix, and learns from its
+// record what it takes to read it. Close it.
+func OpenWorld(ctx context.Context, broker, dsn, keyFile string) (_ *World, err error) {
+	w := &World{topics: pipeline.TopicNames("portrait")}
 	if w.client, err = kafka.NewClient(kafka.Config{Brokers: []string{broker}}); err != nil {
 		return nil, err
 	}
@@ -57,18 +61,19 @@ func openWorld(ctx context.Context, broker, dsn, keyFile string) (_ *world, err 
 	return w, err
 }
 
-func (w *world) close() {
+// Close lets go of the connections.
+func (w *World) Close() {
 	_ = w.conn.Close() // nothing of ours is in it
 	w.client.Close()
 }
 
 // ask is check.Query.
-func (w *world) ask(ctx context.Context, sql string) ([][]string, error) {
+func (w *World) ask(ctx context.Context, sql string) ([][]string, error) {
 	return clickhouse.Texts(ctx, w.conn, sql)
 }
 
 // canonical is check.Input's: the stored form of an identifier.
-func (w *world) canonical(kind, value string) string {
+func (w *World) canonical(kind, value string) string {
 	id, err := w.norm.Hash(kind + ":" + value)
 	if err != nil {
 		return kind + ":" + value // the checker will find nothing there, and say so
@@ -77,7 +82,7 @@ func (w *world) canonical(kind, value string) string {
 }
 
 // number asks for one whole number.
-func (w *world) number(ctx context.Context, sql string) (int64, error) {
+func (w *World) number(ctx context.Context, sql string) (int64, error) {
 	rows, err := w.ask(ctx, sql)
 	if err != nil {
 		return 0, err
@@ -89,7 +94,7 @@ func (w *world) number(ctx context.Context, sql string) (int64, error) {
 }
 
 // storedUntil is the newest Kafka timestamp of a fact that ClickHouse holds.
-func (w *world) storedUntil(ctx context.Context) (time.Time, error) {
+func (w *World) storedUntil(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	ms, err := w.number(ctx, "SELECT toUnixTimestamp64Milli(max(log_time)) FROM portrait.sink_positions")
@@ -97,9 +102,43 @@ func (w *world) storedUntil(ctx context.Context) (time.Time, error) {
 }
 
 // accounted is how many records ClickHouse knows of.
-func (w *world) accounted(ctx context.Context) (int64, error) {
+func (w *World) accounted(ctx context.Context) (int64, error) {
 	return w.number(ctx, "SELECT toInt64((SELECT count() FROM portrait.events) + (SELECT count() FROM portrait.duplicates) + "+
 		"(SELECT count() FROM portrait.rejections))")
+}
+
+// Compare looks once at everything that a run left behind: the checker's comparisons, and the profiles topic and the dead letters
+// beside them. Tags are compared as of an instant that topic and ClickHouse should have passed.
+func (w *World) Compare(ctx context.Context, l *ledger.Ledger, topic *check.Topic, asOf time.Time) (*bench.Report, error) {
+	report, err := check.Run(ctx, check.Input{Ledger: l, Topic: topic, AsOf: asOf, Query: w.ask, Canonical: w.canonical})
+	if err != nil {
+		return nil, err
+	}
+	profiles, err := w.profiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, _, rejected := l.Counts()
+	letters, err := w.deadLetters(ctx, rejected)
+	report.Checks = append(report.Checks, profiles, letters)
+	return report, err
+}
+
+// Changes reads portrait.tags from its start, as a new consumer does.
+func (w *World) Changes(ctx context.Context) (*check.Topic, error) {
+	topic := check.NewTopic()
+	for p := range w.dep.InboxPartitions {
+		records, err := kafka.ReadAll(ctx, w.client, w.topics.Tags, p)
+		if err != nil {
+			return nil, err
+		}
+		for i := range records {
+			if _, err := topic.Add(records[i].Value); err != nil {
+				return nil, fmt.Errorf("%s/%d offset %d: %w", w.topics.Tags, p, records[i].Offset, err)
+			}
+		}
+	}
+	return topic, nil
 }
 
 // fresh is how old a document on the topic must be for ClickHouse to have it: timers never rest, so the newest are always on
@@ -107,7 +146,7 @@ func (w *world) accounted(ctx context.Context) (int64, error) {
 const fresh = 6 * time.Second
 
 // profiles compares portrait.profiles, of which a reader keeps the highest version per key, with ClickHouse.
-func (w *world) profiles(ctx context.Context) (bench.Check, error) {
+func (w *World) profiles(ctx context.Context) (bench.Check, error) {
 	rows, err := w.ask(ctx, "SELECT toString(profile_id), toString(version) FROM portrait.profiles_now")
 	if err != nil {
 		return bench.Check{}, err
@@ -197,7 +236,7 @@ func (ds documents) compare(stored map[string]uint64) bench.Check {
 }
 
 // deadLetters compares portrait.rejected, after dropping by position, with how many there must be.
-func (w *world) deadLetters(ctx context.Context, want int64) (bench.Check, error) {
+func (w *World) deadLetters(ctx context.Context, want int64) (bench.Check, error) {
 	seen := map[string]bool{}
 	for p := range w.dep.EventsPartitions {
 		records, err := kafka.ReadAll(ctx, w.client, w.topics.Rejected, p)
