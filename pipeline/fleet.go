@@ -73,6 +73,7 @@ func (f *fleet) own(ctx context.Context, assigned []int) {
 		machine, stop := context.WithCancel(ctx)
 		b := &berth{stop: stop, live: func() bool { return machine.Err() == nil }, ended: make(chan struct{})}
 		f.berths[q] = b
+		f.node.producer.Echo() // its last owner may not know yet
 		go f.machine(machine, q, before, b)
 	}
 }

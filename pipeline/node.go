@@ -93,6 +93,7 @@ func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 		// ClickHouse gets a block a second, and documents are for who starts: fewer requests cost them nothing.
 		c.Producer.Gaps = map[string]time.Duration{n.topics.Facts: patientGap, n.topics.Profiles: patientGap}
 	}
+	c.Producer.Echo, c.Producer.Hold = n.topics.Profiles, func() bool { return n.machines != nil && n.fenced() }
 	if n.producer, err = kafka.NewProducer(context.WithoutCancel(ctx), client, c.Producer); err != nil {
 		return nil, err
 	}

@@ -35,6 +35,8 @@ type outlet struct {
 	sent    uint64        // records ever put
 	acked   uint64        // records ever acknowledged
 	settled chan struct{} // closed and replaced at each acknowledgement, for flush
+
+	echo echo
 }
 
 func newOutlet(p *Producer, at place) *outlet {
@@ -119,10 +121,14 @@ func (o *outlet) run() {
 	for {
 		select {
 		case <-o.wake:
+		case <-o.echo.C():
 		case <-ctx.Done():
 			return
 		}
 		for {
+			if !o.tellAgain(ctx) {
+				return
+			}
 			batch := o.take()
 			if len(batch) == 0 {
 				gap = shrink(gap)
@@ -203,6 +209,7 @@ func (o *outlet) deliver(ctx context.Context, batch []item) bool {
 	if !o.repeat(ctx, encoded, len(batch)) {
 		return false
 	}
+	o.told(batch)
 	p.request.Observe(time.Since(began))
 	p.requests.Add(1)
 	p.records.Add(int64(len(batch)))
@@ -227,10 +234,14 @@ func (o *outlet) repeat(ctx context.Context, encoded []byte, records int) bool {
 	p := o.producer
 	var unknownSince time.Time
 	for failures := 1; ; failures++ {
+		if !o.held(ctx) {
+			return false
+		}
 		err := o.produce(ctx, encoded)
 		if err == nil {
 			return true
 		}
+		o.echo.failed(p.config.EchoAfter)
 		if ctx.Err() != nil {
 			return false
 		}

@@ -42,6 +42,11 @@ type ProducerConfig struct {
 	MaxGap       time.Duration            // between requests of a busy partition
 	Gaps         map[string]time.Duration // by topic, instead of MaxGap: for readers that can wait
 	TopicGrace   time.Duration            // how long a topic may be unknown before it counts as gone
+	// Echo names a compacted topic whose records are told once more after a doubt: see Producer.Echo. Empty: none.
+	Echo      string
+	EchoAfter time.Duration // 0: a minute
+	// Hold is asked before each request to Echo; while it says true nothing is sent there. Nil: never.
+	Hold func() bool
 }
 
 // DefaultProducerConfig returns the defaults.
@@ -91,6 +96,10 @@ type Producer struct {
 	outlets map[place]*outlet
 	closed  bool
 
+	base      time.Time    // of the monotonic clock
+	echoUntil atomic.Int64 // ns since base
+	echoed    atomic.Int64
+
 	requests, records, bytes, retries atomic.Int64
 	queuedRecords, queuedBytes        atomic.Int64
 	lastError                         atomic.Pointer[string]
@@ -108,6 +117,7 @@ type Stats struct {
 	Records       int64 // acknowledged records
 	Bytes         int64 // of acknowledged batches, compressed
 	Retries       int64
+	Echoed        int64              // records told once more
 	QueuedRecords int64              // taken by Send and not acknowledged yet
 	QueuedBytes   int64              //
 	LastError     string             // of the latest retry; empty: there was none
@@ -120,7 +130,10 @@ func NewProducer(ctx context.Context, client *Client, config ProducerConfig) (*P
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Producer{client: client, config: config, outlets: map[place]*outlet{}, fatal: make(chan error, 1)}
+	if config.EchoAfter == 0 {
+		config.EchoAfter = echoAfter
+	}
+	p := &Producer{client: client, config: config, base: time.Now(), outlets: map[place]*outlet{}, fatal: make(chan error, 1)}
 	switch config.Compression {
 	case CompressionLZ4:
 		p.codec = kafkago.Lz4.Codec()
@@ -166,7 +179,7 @@ func (p *Producer) Fatal() <-chan error { return p.fatal }
 // Stats returns the counters.
 func (p *Producer) Stats() Stats {
 	s := Stats{
-		Requests: p.requests.Load(), Records: p.records.Load(), Bytes: p.bytes.Load(), Retries: p.retries.Load(),
+		Requests: p.requests.Load(), Records: p.records.Load(), Bytes: p.bytes.Load(), Retries: p.retries.Load(), Echoed: p.echoed.Load(),
 		QueuedRecords: p.queuedRecords.Load(), QueuedBytes: p.queuedBytes.Load(), Request: p.request.Snapshot(),
 	}
 	if text := p.lastError.Load(); text != nil {

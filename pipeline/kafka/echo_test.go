@@ -1,0 +1,86 @@
+package kafka_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"portrait/pipeline/kafka"
+)
+
+// TestEcho: after a change of owner what was told is told once more, the newest of each key, and what is newer stays last.
+func TestEcho(t *testing.T) {
+	onEach(t, func(t *testing.T, client *kafka.Client) {
+		ctx := deadline(t)
+		topic := newTopic(t, client, 1)
+		p := newProducer(t, client, func(c *kafka.ProducerConfig) { c.Echo, c.EchoAfter = topic, 300*time.Millisecond })
+		send := func(key, value string) {
+			t.Helper()
+			if err := p.Send(ctx, topic, 0, kafka.Record{Key: []byte(key), Value: []byte(value)}, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Flush(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		send("before", "1")
+		p.Echo()
+		send("a", "1")
+		send("b", "1")
+		send("a", "2")
+		for p.Stats().Echoed < 2 {
+			if ctx.Err() != nil {
+				t.Fatalf("%d records were told once more, want 2", p.Stats().Echoed)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		send("b", "2")
+		records, err := kafka.ReadAll(ctx, client, topic, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last, times := map[string]string{}, map[string]int{}
+		for _, r := range records {
+			last[string(r.Key)] = string(r.Value)
+			times[string(r.Key)+string(r.Value)]++
+		}
+		if got := fmt.Sprint(last, times); got != "map[a:2 b:2 before:1] map[a1:1 a2:2 b1:2 b2:1 before1:1]" {
+			t.Errorf("%s", got)
+		}
+	})
+}
+
+// TestHold: nothing goes to the compacted topic while Hold says so, and everything else does.
+func TestHold(t *testing.T) {
+	onEach(t, func(t *testing.T, client *kafka.Client) {
+		ctx := deadline(t)
+		compacted, other := newTopic(t, client, 1), newTopic(t, client, 1)
+		var held, asked atomic.Int64
+		held.Store(1)
+		p := newProducer(t, client, func(c *kafka.ProducerConfig) {
+			c.Echo = compacted
+			c.Hold = func() bool { asked.Add(1); return held.Load() == 1 }
+		})
+		acked := make(chan struct{})
+		if err := p.Send(ctx, compacted, 0, kafka.Record{Key: []byte("k"), Value: []byte("v")}, func() { close(acked) }); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan struct{})
+		if err := p.Send(ctx, other, 0, kafka.Record{Value: []byte("v")}, func() { close(done) }); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+		for asked.Load() < 3 { // it has been asked again, and said so again
+			if ctx.Err() != nil {
+				t.Fatal("nobody asks")
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if _, end, err := client.Offsets(ctx, compacted, 0); err != nil || end != 0 {
+			t.Errorf("%d records while held, %v", end, err)
+		}
+		held.Store(0)
+		<-acked
+	})
+}
