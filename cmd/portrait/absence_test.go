@@ -44,7 +44,7 @@ func TestPausedNode(t *testing.T) {
 	w.judge(t)
 }
 
-func waitUntil(t *testing.T, at time.Time) {
+func waitUntil(t testing.TB, at time.Time) {
 	t.Helper()
 	if err := pause(t.Context(), time.Until(at)); err != nil {
 		t.Fatal(err)

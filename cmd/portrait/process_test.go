@@ -35,18 +35,34 @@ type process struct {
 }
 
 // startProcess starts `portrait run` with a configuration file whose data directory is dir, and waits until it is ready.
-func startProcess(ctx context.Context, t *testing.T, dir, config string) *process {
+func startProcess(ctx context.Context, t testing.TB, dir, config string) *process {
+	t.Helper()
+	p := launch(t, ownBinary(t), config)
+	if err := p.ready(ctx, dir); err != nil {
+		t.Fatalf("portrait run: %v\n%s", err, p.said())
+	}
+	return p
+}
+
+// ownBinary is this test binary, which acts as portrait.
+func ownBinary(t testing.TB) string {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return self
+}
+
+// launch starts `portrait run` of a binary: this one, or one of another version.
+func launch(t testing.TB, binary, config string) *process {
+	t.Helper()
 	log, err := os.CreateTemp(filepath.Dir(config), "portrait-*.log")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close() // the child has its own copy
-	p := &process{cmd: exec.Command(self, "run", "--config", config), log: log.Name(), exited: make(chan struct{})}
+	p := &process{cmd: exec.Command(binary, "run", "--config", config), log: log.Name(), exited: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), actVariable+"="+actAttached)
 	p.cmd.Stderr = log
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
@@ -65,9 +81,6 @@ func startProcess(ctx context.Context, t *testing.T, dir, config string) *proces
 			t.Logf("process %d said:\n%s", p.cmd.Process.Pid, p.said())
 		}
 	})
-	if err := p.ready(ctx, dir); err != nil {
-		t.Fatalf("portrait run: %v\n%s", err, p.said())
-	}
 	return p
 }
 
@@ -116,7 +129,7 @@ func (p *process) get(ctx context.Context, path string) (string, error) {
 var sample = regexp.MustCompile(`(?m)^(\w+)\{partition="(\d+)"\} (\S+)$`)
 
 // metrics are the values of a metric by partition: of those that the process owns.
-func (p *process) metrics(t *testing.T, name string) map[int]float64 {
+func (p *process) metrics(t testing.TB, name string) map[int]float64 {
 	t.Helper()
 	text, err := p.get(t.Context(), "/metrics")
 	if err != nil {
@@ -204,7 +217,7 @@ func needEngine(t *testing.T) {
 
 // writeConfig writes the configuration of a service with the demo's catalogue into a directory of its own. rest is
 // more YAML.
-func writeConfig(t *testing.T, data, rest string) (path string) {
+func writeConfig(t testing.TB, data, rest string) (path string) {
 	t.Helper()
 	catalog, err := schemas.ShippedCatalog("demo")
 	if err != nil {
