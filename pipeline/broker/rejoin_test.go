@@ -84,7 +84,7 @@ func TestRejoinWithoutTheOldSelf(t *testing.T) {
 			return nil
 		})
 	}()
-	defer func() { stop(); <-ended }()
+	defer func() { stop(); t.Log(<-ended) }()
 	next := func(what string) {
 		t.Helper()
 		select {
