@@ -13,13 +13,10 @@ import (
 
 // judge checks everything that is promised of a run, at rest.
 func (w *World) judge() {
-	refs := make([]*reference, w.Inbox)
-	for q := range refs {
-		var err error
-		if refs[q], err = w.replay(q); err != nil {
-			w.fault("inbox %d: run once more without faults: %v", q, err)
-			return
-		}
+	refs, err := w.replayAll()
+	if err != nil {
+		w.fault("run once more without faults: %v", err)
+		return
 	}
 	w.compare(refs)
 	w.compareClickHouse()

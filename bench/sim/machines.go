@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"portrait/pipeline"
@@ -21,6 +22,7 @@ type machineDriver struct {
 	lingering bool         // its partition was assigned anew; it does not know yet
 	skips     []wire.Skip  // operators' answers to its stops
 	stop      *machine.Stop
+	barred    bool // it has met a barrier to a newer version of the logic
 }
 
 // owedBatch is the simulator's own account of acknowledgements, against which checkpoints are checked.
@@ -34,6 +36,9 @@ func (w *World) machineConfig(q int, skips []wire.Skip) machine.Config {
 }
 
 func (n *node) openMachine(q int, skips []wire.Skip) {
+	if n.w.chance(Snapshots, 40) {
+		n.restore(q)
+	}
 	h := n.seats.acquire(q)
 	s := h.disk().saved
 	config := n.w.machineConfig(q, skips)
@@ -46,11 +51,27 @@ func (n *node) openMachine(q int, skips []wire.Skip) {
 	n.drivers = append(n.drivers, &machineDriver{n: n, q: q, db: h, skips: skips, step: pipeline.NewPartition(config, n.w.topics, m)})
 }
 
+// restore fills a partition of the disk from another node's checkpoint, if that is newer: its snapshot.
+func (n *node) restore(q int) {
+	from := n.w.nodes[n.w.random.IntN(n.w.Nodes)].disk.parts[q].before
+	if len(from) == 0 {
+		return
+	}
+	s, p := from[n.w.random.IntN(len(from))], n.disk.parts[q]
+	if s.position <= p.saved.position || p.sealed != nil {
+		return
+	}
+	n.w.logf("node %d: restores inbox %d from a snapshot at %d, it had %d", n.id, q, s.position, p.saved.position)
+	p.saved, p.parts, p.before = saved{maps.Clone(s.data), s.position, s.meta}, nil, nil
+}
+
 // act applies some records.
 func (d *machineDriver) act() {
 	w := d.n.w
 	if d.stop != nil {
 		d.stand()
+	}
+	if d.stop != nil || d.barred {
 		return
 	}
 	records, _ := w.broker.read(place{w.topics.Inbox, d.q}, d.step.Machine().Position(), 1+w.random.IntN(w.Batch))
@@ -81,6 +102,10 @@ func (d *machineDriver) end(err error) {
 	w.logf("node %d: machine %d ends: %v", d.n.id, d.q, err)
 	if errors.As(err, &d.stop) && w.poisoned[placeAt{d.q, d.stop.At.Offset}] {
 		w.operators[placeAt{d.q, d.stop.At.Offset}] = d.stop.At
+		return
+	}
+	if errors.Is(err, machine.ErrBarrier) && w.barriers != nil && d.step.Machine().Position() == w.barriers[d.q] {
+		d.barred = true // it may still commit
 		return
 	}
 	d.n.drivers = slices.DeleteFunc(d.n.drivers, func(x *machineDriver) bool { return x == d })

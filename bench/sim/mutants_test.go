@@ -14,7 +14,7 @@ import (
 var allMutants = flag.Bool("mutants", false, "run every mutant")
 
 // mutantSeeds is how many worlds a mutant may survive before it counts as a survivor.
-const mutantSeeds = "1500"
+const mutantSeeds = "3000"
 
 // sample is how many mutants a plain run tries, other ones each day.
 const sample = 2

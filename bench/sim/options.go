@@ -33,12 +33,13 @@ const (
 	Repeats                        // producers send an event twice
 	Poison                         // records that are no event, oversize ones, foreign ones
 	Junk                           // identifiers that name nobody, and blocked ones
+	Snapshots                      // nodes begin with what another node had committed
 	lastFault
 )
 
 var faultNames = []string{"lost acks", "lost requests", "late requests", "crashes", "host crashes", "pauses", "rebalances",
 	"lingering", "store errors", "skew", "ahead", "jumps", "lag", "broker away", "sink faults", "restores", "activations",
-	"repeats", "poison", "junk"}
+	"repeats", "poison", "junk", "snapshots"}
 
 // String lists the kinds.
 func (f Fault) String() string {
@@ -72,6 +73,8 @@ type Options struct {
 	Rows                         int  // a block's
 	Spread                       int  // 1..4: how unevenly actors get their turns
 	Flat                         bool // judged when nothing can happen any more, not in the middle
+	Rules                        bool // each node has its own rule of blocks
+	Upgrade                      bool // at the end another version of the logic goes on
 	Race                         bool // the first catalogue comes while events do, not before
 }
 
@@ -83,7 +86,7 @@ func NewOptions(seed uint64) Options {
 		Facts: 1 + r.IntN(2), People: pick(2, 3, 4), Single: r.IntN(6) == 0, Shared: r.IntN(5) == 0, Weak: r.IntN(2) == 0,
 		MaxPhones: pick(0, 0, 1, 2), MaxDevices: pick(0, 0, 2), QueueLimit: pick(64, 64, 1), Links: pick(256, 256, 2), DedupeIDs: pick(64, 64, 2),
 		TimersPerRecord: pick(128, 1, 2), CacheNodes: pick(-1, -1, 0), Batch: pick(1, 3, 20), Transaction: pick(1000, 3, 1),
-		Window: pick(200, 200, 40), Rows: pick(2, 5, 50), Spread: 1 + r.IntN(4), Race: r.IntN(4) == 0, Flat: r.IntN(3) == 0}
+		Window: pick(200, 200, 40), Rows: pick(2, 5, 50), Spread: 1 + r.IntN(4), Race: r.IntN(4) == 0, Flat: r.IntN(3) == 0, Upgrade: r.IntN(6) == 0, Rules: r.IntN(3) == 0}
 	// Some worlds have every kind of trouble, most a few: too much of it hides what it does to each other.
 	for f := Fault(1); f < lastFault; f <<= 1 {
 		if r.IntN(3) == 0 || seed%7 == 0 {
@@ -104,7 +107,7 @@ func (o Options) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %d records, %d nodes, partitions %d events, %d inbox, %d facts, %d identifiers of a type", o.Seed, o.Records, o.Nodes, o.Events, o.Inbox, o.Facts, o.People)
 	fmt.Fprintf(&b, ", single %v, shared %v, weak %v, limits %d phones %d devices, queue %d, links %d, ids %d", o.Single, o.Shared, o.Weak, o.MaxPhones, o.MaxDevices, o.QueueLimit, o.Links, o.DedupeIDs)
-	fmt.Fprintf(&b, ", timers %d, cache %d, batch %d, transaction %d, window %d, rows %d, spread %d, race %v, flat %v", o.TimersPerRecord, o.CacheNodes, o.Batch, o.Transaction, o.Window, o.Rows, o.Spread, o.Race, o.Flat)
+	fmt.Fprintf(&b, ", timers %d, cache %d, batch %d, transaction %d, window %d, rows %d, spread %d, race %v, flat %v, upgrade %v, rules %v", o.TimersPerRecord, o.CacheNodes, o.Batch, o.Transaction, o.Window, o.Rows, o.Spread, o.Race, o.Flat, o.Upgrade, o.Rules)
 	fmt.Fprintf(&b, "; faults: %v", o.Faults)
 	return b.String()
 }

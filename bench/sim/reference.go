@@ -25,6 +25,18 @@ type reference struct {
 	accepted  map[string]string // child -> whom its partition's machine let it join
 }
 
+// replayAll computes the references of all inboxes.
+func (w *World) replayAll() ([]*reference, error) {
+	refs := make([]*reference, w.Inbox)
+	for q := range refs {
+		var err error
+		if refs[q], err = w.replay(q); err != nil {
+			return nil, err
+		}
+	}
+	return refs, nil
+}
+
 // replay computes the reference of an inbox. Where it stops, it goes on as the log says, from the beginning.
 func (w *World) replay(q int) (*reference, error) {
 	var skips []wire.Skip
@@ -35,7 +47,7 @@ func (w *World) replay(q int) (*reference, error) {
 			return r, err
 		}
 		before := len(skips)
-		for _, rec := range w.broker.logs[place{w.topics.Inbox, q}][stop.At.Offset+1:] {
+		for _, rec := range w.inboxLog(q)[stop.At.Offset+1:] {
 			if skip, ok := stop.Answer(w.hash, rec.Value, skips); ok {
 				skips = append(skips, skip)
 				break
@@ -56,7 +68,7 @@ func (w *World) replayWith(q int, skips []wire.Skip) (*reference, error) {
 		return nil, err
 	}
 	p := pipeline.NewPartition(config, w.topics, m)
-	out, ticket, err := p.Step(w.broker.logs[place{w.topics.Inbox, q}])
+	out, ticket, err := p.Step(w.inboxLog(q))
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (w *World) compareClickHouse() {
 		}
 		w.countRows(f, log, got)
 	}
-	if w.Flat {
+	if w.Flat && w.barriers == nil {
 		w.countItems()
 	}
 }

@@ -61,6 +61,7 @@ type World struct {
 	operators    map[placeAt]wire.Skip // stops that an operator has not looked at yet
 	answered     map[placeAt]bool      // those answered
 	inboxes      inboxReader
+	barriers     []int64 // by inbox partition: where another version of the logic goes on; nil: nowhere
 
 	faults []string
 	trace  *[]string
@@ -119,9 +120,13 @@ func (w *World) fault(format string, args ...any) {
 	w.faults = append(w.faults, fmt.Sprintf(format, args...))
 }
 
-// rule is a node's rule of blocks: they differ, as while a deployment is configured anew.
+// rule is a node's rule of blocks: they may differ, as while a deployment is configured anew.
 func (w *World) rule(n *node) clickhouse.Rule {
-	return clickhouse.Rule{Rows: w.Rows + n.id, Bytes: 1 << 20}
+	rule := clickhouse.Rule{Rows: w.Rows, Bytes: 1 << 20}
+	if w.Rules {
+		rule.Rows += n.id
+	}
+	return rule
 }
 
 // assign gives every partition to a node that may be there or not.
@@ -185,6 +190,9 @@ func (w *World) Run() []string {
 	}
 	if len(w.faults) == 0 {
 		w.judge()
+	}
+	if len(w.faults) == 0 && w.Upgrade {
+		w.upgrade()
 	}
 	return w.faults
 }
@@ -397,7 +405,7 @@ func (w *World) quiet() bool {
 			}
 		}
 		for _, d := range n.drivers {
-			if d.lingering || d.step.Machine().Position() < w.broker.end(place{w.topics.Inbox, d.q}) {
+			if d.lingering || !d.barred && d.step.Machine().Position() < w.broker.end(place{w.topics.Inbox, d.q}) {
 				return false
 			}
 		}
