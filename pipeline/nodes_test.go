@@ -71,8 +71,14 @@ func until(t *testing.T, what string, ok func() bool) {
 // lookupAnywhere asks one of two nodes, and then the one it names.
 func lookupAnywhere(t *testing.T, first, second *runningNode, id string) (doc *schemas.ProfileDoc, hops int) {
 	t.Helper()
+	return lookupAmong(t, []*runningNode{first, second}, id)
+}
+
+// lookupAmong asks the first of some nodes, and then those it names.
+func lookupAmong(t *testing.T, nodes []*runningNode, id string) (doc *schemas.ProfileDoc, hops int) {
+	t.Helper()
 	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); {
-		at, ask := first, id
+		at, ask := nodes[0], id
 		for hops = 0; hops < maxHops; hops++ {
 			doc, err := at.Lookup(t.Context(), ask)
 			var elsewhere *ElsewhereError
@@ -82,7 +88,7 @@ func lookupAnywhere(t *testing.T, first, second *runningNode, id string) (doc *s
 				}
 				break // not applied yet, or a rebalance: ask again
 			}
-			for _, n := range []*runningNode{first, second} {
+			for _, n := range nodes {
 				if n.address == elsewhere.Owner {
 					at = n
 				}
