@@ -41,6 +41,7 @@ type Driver struct {
 	base     int64             // counted before the driver began
 	changes  atomic.Int64      // tag changes received
 	begin    time.Time
+	watched  atomic.Pointer[timerWave]
 
 	topics []*reading // both public topics, for the verification
 	seen   *traffic.Observed

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
+	"portrait/bench"
 	"portrait/bench/latency"
 	"portrait/pipeline/kafka"
 )
@@ -43,6 +45,7 @@ func (d *Driver) change(value []byte, now time.Time) {
 	d.changes.Add(1)
 	k := bytes.Index(value, eventField)
 	if k < 0 {
+		d.wave(value, now)
 		return
 	}
 	id := value[k+len(eventField):]
@@ -64,6 +67,54 @@ func (d *Driver) change(value []byte, now time.Time) {
 			w.recorder.Record(cause, took)
 		}
 	}
+}
+
+// Wave is many timers due at one instant.
+type Wave struct {
+	Due     time.Time     `json:"due"`
+	Changes int64         `json:"changes"` // by timers due then
+	Last    float64       `json:"last_s"`  // when the last of them was received, seconds after due
+	Latency bench.Latency `json:"latency_ms"`
+}
+
+// timerWave is a wave while it is watched.
+type timerWave struct {
+	due      []byte // as event_time has it
+	at       time.Time
+	mu       sync.Mutex
+	changes  int64
+	last     time.Time
+	recorder *latency.Recorder
+}
+
+// WatchWave counts from now on the changes by timers due at an instant (in ms).
+func (d *Driver) WatchWave(due time.Time) {
+	d.watched.Store(&timerWave{at: due, due: []byte(`"event_time":"` + due.UTC().Format("2006-01-02T15:04:05.000Z") + `"`), recorder: latency.NewRecorder()})
+}
+
+// Wave is what came of the wave that is watched.
+func (d *Driver) Wave() Wave {
+	w := d.watched.Load()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := Wave{Due: w.at, Changes: w.changes, Latency: w.recorder.Total(latency.Timer)}
+	if w.changes > 0 {
+		out.Last = w.last.Sub(w.at).Seconds()
+	}
+	return out
+}
+
+// wave counts a change that no event caused.
+func (d *Driver) wave(value []byte, now time.Time) {
+	w := d.watched.Load()
+	if w == nil || !bytes.Contains(value, w.due) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.changes++
+	w.last = now
+	w.recorder.Record(latency.Timer, now.Sub(w.at))
 }
 
 // hiccupGap is what the idle ticker asks for.

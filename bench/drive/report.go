@@ -47,6 +47,7 @@ type Report struct {
 	Trials    []Trial                 `json:"trials,omitempty"`
 	Sustained float64                 `json:"sustainable_rate,omitempty"`
 	DrainRate *bench.Spread           `json:"drain_events_per_s,omitempty"`
+	Wave      *Wave                   `json:"wave,omitempty"`
 	Invalid   string                  `json:"invalid,omitempty"` // why the figures say nothing about the system
 	Failed    []string                `json:"failed,omitempty"`  // conditions of --fail that hold
 	Checks    []bench.Check           `json:"checks"`

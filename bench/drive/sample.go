@@ -92,6 +92,9 @@ func (d *Driver) between(from, to time.Time) []Sample {
 	return list
 }
 
+// Seconds is an instant as the series tells it.
+func (d *Driver) Seconds(at time.Time) float64 { return at.Sub(d.begin).Seconds() }
+
 // Series returns the samples so far.
 func (d *Driver) Series() []Sample {
 	d.mu.Lock()

@@ -1,6 +1,9 @@
 package traffic
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // NewModel returns the catalogue of 1, 12 or 300 tags.
 func NewModel(tags int) (*Model, error) {
@@ -22,6 +25,20 @@ func one() *Model {
 	m.tags = []tag{{name: "from_shanghai", when: []condition{text(city, cities[1])}}}
 	return m
 }
+
+// TimersModel has one tag that every person gets when so long has passed since their latest signing in, and one
+// that comes and goes with events. The time is a whole number of seconds.
+func TimersModel(after time.Duration) *Model {
+	m := one()
+	m.name, m.comment = "bench-timers", "Everybody who is preloaded at one instant becomes quiet at one instant."
+	since := m.add(feature{name: "since_signed_in", kind: "recency", on: SignedIn, category: all})
+	m.tags = append(m.tags, tag{name: QuietTag, when: []condition{{feature: since, op: ">", number: float64(after.Milliseconds()),
+		value: fmt.Sprintf("duration('%ds')", int64(after.Seconds()))}}})
+	return m
+}
+
+// QuietTag is TimersModel's tag that comes by timer.
+const QuietTag = "quiet"
 
 // twelve is a private-domain shop: a tag per mechanism, as in schemas/catalog/private-domain.yaml.
 func twelve() *Model {

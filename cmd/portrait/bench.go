@@ -18,6 +18,7 @@ func benchCommand() *cobra.Command {
 		benchRunCommand(),
 		benchSearchCommand(),
 		benchStagesCommand(),
+		benchTimersCommand(),
 		brokerCommand(),
 		tortureCommand(),
 	)

@@ -31,6 +31,7 @@ type benchTarget struct {
 	merges     float64
 	cache      int
 	seed       uint64
+	model      *traffic.Model // instead of the catalogue of so many tags; nil: that one
 }
 
 func (o *benchTarget) add(c *cobra.Command) {
@@ -85,8 +86,10 @@ func prepareBench(ctx context.Context, o *benchTarget, out io.Writer) (_ *benchD
 			d.Close()
 		}
 	}()
-	if d.model, err = traffic.NewModel(o.tags); err != nil {
-		return nil, err
+	if d.model = o.model; d.model == nil {
+		if d.model, err = traffic.NewModel(o.tags); err != nil {
+			return nil, err
+		}
 	}
 	dir, err := d.directory(o.data)
 	if err != nil {

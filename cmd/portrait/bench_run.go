@@ -277,6 +277,9 @@ func printReportText(w io.Writer, r *drive.Report) {
 	if r.Sustained > 0 {
 		fmt.Fprintf(w, "  sustainable rate %.0f events/s\n", r.Sustained)
 	}
+	if v := r.Wave; v != nil {
+		fmt.Fprintf(w, "  %d changes by timers due at one instant: p50 %.0f p99 %.0f ms after it, the last %.2f s\n", v.Changes, v.Latency.P50, v.Latency.P99, v.Last)
+	}
 	if d := r.DrainRate; d != nil {
 		fmt.Fprintf(w, "  drained %.0f events/s (%.0f to %.0f)\n", d.Median, d.Min, d.Max)
 	}

@@ -36,3 +36,27 @@ func TestBenchRun(t *testing.T) {
 		t.Error("a directory that holds a deployment was measured again")
 	}
 }
+
+// TestBenchTimers lets the timers of 500 profiles be due at one instant, and has every change told and verified.
+func TestBenchTimers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for deadlines and documents: 30 s")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	defer cancel()
+	o := benchTimers{rate: 100, after: 8 * time.Second, before: time.Second, behind: 4 * time.Second, rest: 2 * time.Second}
+	o.benchTarget = benchTarget{broker: "embedded", clickhouse: "none", keys: "uniform", profiles: 500, seed: 5, data: filepath.Join(t.TempDir(), "data")}
+	r, err := o.measure(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range r.Checks {
+		if !c.OK {
+			t.Errorf("%s: %s", c.Name, c.Detail)
+		}
+	}
+	// At most as many as there are persons; whoever signed in meanwhile is due later: 7 % of some 700 events.
+	if r.Wave.Changes < 350 || r.Wave.Changes > 500 || r.Wave.Last <= 0 || len(r.Marks) != 1 {
+		t.Errorf("wave %+v, marks %+v", r.Wave, r.Marks)
+	}
+}
