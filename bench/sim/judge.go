@@ -50,7 +50,7 @@ func (w *World) input(refs []*reference) (model.Input, error) {
 	}
 	for q, r := range refs {
 		in.Now = append(in.Now, r.watermark)
-		in.Facts = append(in.Facts, translateFacts(r.decoded, in.Roots))
+		in.Facts = append(in.Facts, translateFacts(r.decoded, r.now, in.Roots))
 		for child, parent := range r.accepted {
 			if in.Parents[child] == "" {
 				in.Parents[child] = parent
@@ -101,11 +101,11 @@ var factKinds = map[wire.FactKind]string{wire.FactEvent: "event", wire.FactDupli
 	wire.FactMerge: "merge", wire.FactEdge: "edge", wire.FactTag: "tag", wire.FactProfile: "doc"}
 
 // translateFacts reads the facts of one machine, and notes the roots of profiles that were absorbed.
-func translateFacts(facts []wire.Fact, roots map[string]string) []model.Fact {
+func translateFacts(facts []wire.Fact, now []int64, roots map[string]string) []model.Fact {
 	var out []model.Fact
 	for i := range facts {
 		f := &facts[i]
-		m := model.Fact{Kind: factKinds[f.Kind], Version: f.Version, Profile: uuidText(f.Profile), Decided: f.Decided, Catalog: f.Catalog}
+		m := model.Fact{Kind: factKinds[f.Kind], Version: f.Version, Profile: uuidText(f.Profile), Decided: f.Decided, Catalog: f.Catalog, Now: now[i]}
 		switch f.Kind {
 		case wire.FactEvent, wire.FactDuplicate:
 			m.At, m.Time = translatePlace(f.Event.At), f.Event.Time

@@ -37,6 +37,7 @@ type Fact struct {
 	Version  uint64
 	Profile  string
 	Decided  int64 // ms
+	Now      int64 // ms: the watermark when it was said; 0: not known
 	Catalog  int64
 	At       Place  // event, duplicate, rejected
 	Time     int64  // event: as it was counted, ms
@@ -235,12 +236,16 @@ func (j *judge) duplicates() {
 	}
 }
 
-// timers checks what was decided by the passing of time: the tag was right at its deadline, and nothing
-// that had happened by then was missing.
+// timers checks what was decided, most of all by the passing of time: the tag was right at its deadline, and
+// nothing that had happened by then was missing.
 func (j *judge) timers() {
 	for s, list := range j.Facts {
 		for i, f := range list {
-			if f.Kind != "tag" || f.Cause != "timer" || f.Tag == "" {
+			if f.Kind != "tag" || f.Tag == "" || f.Tag == "phoned" {
+				continue
+			}
+			if f.Cause != "timer" {
+				j.atOnce(f, i)
 				continue
 			}
 			past := j.history(f.Profile, i)
@@ -252,6 +257,18 @@ func (j *judge) timers() {
 				j.complete(f, s, i, past)
 			}
 		}
+	}
+}
+
+// atOnce checks what was decided by an event or a merge: the tag was right at that moment.
+func (j *judge) atOnce(f Fact, index int) {
+	if f.Now == 0 || f.Cause != "event" && (f.Cause != "merge" || f.Value == "false" || f.Value == "null") {
+		return // a loser's goodbye says nothing of its events
+	}
+	past := j.history(f.Profile, index)
+	want := j.tags(past, f.Now, 0)[f.Tag]
+	if got := jsonValue(f.Value); got != want && !(want == nil && got == false) {
+		j.fault("profile %s: at %d tag %s became %v by %s, %d events give %v", f.Profile, f.Now, f.Tag, got, f.Cause, len(past), want)
 	}
 }
 
