@@ -103,6 +103,9 @@ func TestTopicsThatWereTampered(t *testing.T) {
 		{"the inbox was made anew with more partitions", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			recreate(t, ctx, addr, n.topics.Inbox, 7)
 		}, []string{"portrait.inbox", "7 partitions", "4"}},
+		{"the events were made anew", func(t *testing.T, ctx context.Context, addr string, n *Node) {
+			recreate(t, ctx, addr, n.topics.Events, int32(n.dep.EventsPartitions))
+		}, []string{"portrait.events/", "beyond", "new epoch"}},
 		{"the events were made anew with fewer partitions", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			recreate(t, ctx, addr, n.topics.Events, 1)
 		}, []string{"portrait.events", "1 partition", "4"}},

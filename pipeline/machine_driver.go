@@ -94,6 +94,9 @@ func (d *machineDriver) run(ctx context.Context) error {
 	if err := d.open(ctx); err != nil {
 		return err
 	}
+	if err := d.checkMarks(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	batches := make(chan kafka.Batch, 2)
 	fetched := make(chan error, 1)
@@ -142,6 +145,28 @@ func (d *machineDriver) open(ctx context.Context) error {
 	d.wake, d.commits = make(chan struct{}, 1), make(chan error, 1)
 	d.cutAt, d.committed = time.Now(), time.Now()
 	d.report()
+	return nil
+}
+
+// checkMarks refuses to go on if an event was applied that the events topic does not have: it was made anew,
+// or its broker lost the tail. New events would get numbers of old ones, and be dropped as repeats of them.
+func (d *machineDriver) checkMarks(ctx context.Context) error {
+	for p, mark := range d.step.Machine().Marks() {
+		for mark.Offset >= 0 {
+			start, end, err := d.node.client.Offsets(ctx, d.node.topics.Events, p)
+			if err == nil && mark.Offset >= end {
+				return fmt.Errorf("inbox %d: an event was applied that is gone: %w", d.partition,
+					&kafka.OffsetError{Topic: d.node.topics.Events, Partition: p, Offset: mark.Offset, Start: start, End: end, Err: kafka.ErrOffsetBeyondEnd})
+			}
+			if err == nil {
+				break
+			}
+			d.node.trouble(fmt.Sprintf("inbox %d: end of events %d", d.partition, p), err)
+			if !sleep(ctx, 500*time.Millisecond) {
+				return ctx.Err()
+			}
+		}
+	}
 	return nil
 }
 

@@ -3,7 +3,9 @@ package machine_test
 import (
 	"flag"
 	"fmt"
+	"runtime"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,6 +79,8 @@ const arrivalStep = 40 * time.Millisecond
 // simulateArrivals applies the log while a record of 50 events arrives every 40 ms, in a time that passes
 // only while the machine works: so other work of the host does not show.
 func simulateArrivals(c *cluster, many func(string, int, int), done func() bool) (a arrivals) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	b := c.members[0]
 	arrived := map[int64]time.Duration{} // offset of a record of events
 	sent, since := 0, 0
@@ -90,12 +94,12 @@ func simulateArrivals(c *cluster, many func(string, int, int), done func() bool)
 		for offset := range arrived {
 			waiting = waiting || offset >= at
 		}
-		start := time.Now()
+		start := threadTime(c.t)
 		if !c.step(0) {
 			a.busy = time.Duration(sent) * arrivalStep // idle until the next record of events
 			continue
 		}
-		took := time.Since(start)
+		took := threadTime(c.t) - start
 		a.busy += took
 		a.longest = max(a.longest, took)
 		a.most = max(a.most, int(b.m.Counters.Timers-fired))
@@ -112,6 +116,16 @@ func simulateArrivals(c *cluster, many func(string, int, int), done func() bool)
 		}
 	}
 	return a
+}
+
+// threadTime is the CPU time of this goroutine's thread, which it is locked to.
+func threadTime(t testing.TB) time.Duration {
+	const thread = 1 // RUSAGE_THREAD
+	var r syscall.Rusage
+	if err := syscall.Getrusage(thread, &r); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
 func drain(c *cluster) { drainUntil(c, func() bool { return false }) }

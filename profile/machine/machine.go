@@ -121,6 +121,10 @@ func Open(c Config, view View, position int64, metaBytes []byte) (*Machine, erro
 // Position is the offset of the next record to apply.
 func (m *Machine) Position() int64 { return m.meta.position }
 
+// Marks are the highest numbers seen of each events partition; the offset is -1 where none was. The caller
+// must not change them.
+func (m *Machine) Marks() []wire.Position { return m.meta.marks }
+
 // Watermark is the machine's now, in ms; 0 until every events partition and machine was heard.
 func (m *Machine) Watermark() int64 { return m.watermark() }
 
