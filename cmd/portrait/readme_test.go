@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -35,7 +37,7 @@ func TestReadmeCommands(t *testing.T) {
 	found := 0
 	for _, line := range strings.Split(string(readme), "\n") {
 		for _, prefix := range []string{"./portrait ", "`portrait ", "./cmd/portrait "} {
-			if _, rest, ok := strings.Cut(line, prefix); ok {
+			if before, rest, ok := strings.Cut(line, prefix); ok && !strings.HasSuffix(before, "go test ") {
 				found++
 				if name := strings.FieldsFunc(rest, func(r rune) bool { return r == ' ' || r == '`' })[0]; !known[name] {
 					t.Errorf("README.md speaks of `portrait %s`, which there is not", name)
@@ -45,5 +47,29 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	if found < 8 {
 		t.Errorf("only %d commands found in README.md", found)
+	}
+}
+
+// TestReadmeTests holds the README to the tests that there are.
+func TestReadmeTests(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`go test \\./([a-z/]+) -run (Test[A-Za-z0-9]+)").FindAllStringSubmatch(string(readme), -1)
+	if len(named) < 20 {
+		t.Errorf("only %d tests found in README.md", len(named))
+	}
+	for _, m := range named {
+		files, err := filepath.Glob(filepath.Join("..", "..", m[1], "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(files, func(file string) bool {
+			text, err := os.ReadFile(file)
+			return err == nil && strings.Contains(string(text), "func "+m[2]+"(t *testing.T)")
+		}) {
+			t.Errorf("README.md speaks of %s in %s, which there is not", m[2], m[1])
+		}
 	}
 }
