@@ -1,11 +1,13 @@
 package solo
 
 import (
+	"context"
 	"runtime"
 	"strconv"
 	"time"
 
 	"portrait/bench/meter"
+	"portrait/bench/stages"
 	"portrait/pipeline"
 	"portrait/pipeline/kafka"
 	"portrait/profile"
@@ -16,12 +18,16 @@ import (
 // segment measures the next events: the log first, then nothing but the machine.
 func (r *rig) segment() (segment, error) {
 	var fetches [][][]byte
-	for left := r.config.Events; left > 0; left -= fetchRecords {
-		records, _, err := r.log.fetch(left)
-		if err != nil {
-			return segment{}, err
+	var err error
+	stages.As(context.Background(), stages.Generator, func(context.Context) { // apart in a CPU profile
+		for left := r.config.Events; left > 0 && err == nil; left -= fetchRecords {
+			var records [][]byte
+			records, _, err = r.log.fetch(left)
+			fetches = append(fetches, records)
 		}
-		fetches = append(fetches, records)
+	})
+	if err != nil {
+		return segment{}, err
 	}
 	runtime.GC() // the log's garbage is not the machine's
 	r.now = segment{}
