@@ -21,8 +21,9 @@ const noPartition = -1
 
 func snapshotCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "snapshot",
-		Short: "List, verify and restore copies of the state",
+		Use:     "snapshot",
+		Example: "  portrait snapshot list\n  portrait snapshot verify --config portrait.yaml",
+		Short:   "List, verify and restore copies of the state",
 		Long: `Look at the snapshots that running nodes make (snapshots in the configuration), and restore a data
 directory from them. A running node restores by itself whatever it needs; the command is for looking, and for
 bringing a state to a machine before a node runs there.`,
@@ -116,6 +117,8 @@ func snapshotListCommand() *cobra.Command {
 	var f snapshotFlags
 	c := &cobra.Command{
 		Use: "list", Short: "List the snapshots", Args: cobra.NoArgs,
+		Long:    "List the snapshots of every inbox partition: what they hold and how far they lead.",
+		Example: "  portrait snapshot list --config portrait.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, shelves, err := f.shelves(cmd.Context())
 			if err != nil {
@@ -153,6 +156,7 @@ func snapshotVerifyCommand() *cobra.Command {
 	var f snapshotFlags
 	c := &cobra.Command{
 		Use: "verify", Short: "Read every snapshot from beginning to end", Args: cobra.NoArgs,
+		Example: "  portrait snapshot verify --config portrait.yaml",
 		Long: `Read every snapshot from beginning to end, with all checksums and, if it is sealed, with the key. The exit
 code is 1 if one is damaged; restoring passes over it for the one before.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -197,6 +201,7 @@ func snapshotRestoreCommand() *cobra.Command {
 	var deployment string
 	c := &cobra.Command{
 		Use: "restore", Short: "Restore the state of a data directory", Args: cobra.NoArgs,
+		Example: "  portrait snapshot restore --config portrait.yaml",
 		Long: `Bring the state in the data directory as far as snapshots lead. No service may run on it. What is there
 already and leads as far stays; damaged snapshots are named and passed over for the ones before.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -11,8 +11,10 @@ import (
 
 func upgradeCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "upgrade",
-		Short: "Change a running deployment to another version of the logic",
+		Use:     "upgrade",
+		Long:    "Bring a running deployment from one version of the logic to another, through a barrier in every inbox.",
+		Example: "  portrait upgrade barrier --config portrait.yaml",
+		Short:   "Change a running deployment to another version of the logic",
 	}
 	c.AddCommand(upgradeBarrierCommand())
 	return c
@@ -21,8 +23,9 @@ func upgradeCommand() *cobra.Command {
 func upgradeBarrierCommand() *cobra.Command {
 	var at targetFlags
 	c := &cobra.Command{
-		Use:   "barrier",
-		Short: "Let nodes of this binary's logic version take over",
+		Use:     "barrier",
+		Example: "  portrait upgrade barrier --config portrait.yaml",
+		Short:   "Let nodes of this binary's logic version take over",
 		Long: fmt.Sprintf(`Write a barrier to this binary's version of the logic (%d) into every inbox. Nodes of the version before
 checkpoint exactly there, copy that state into the snapshot store and stop applying; nodes of this version,
 which wait until now, go on from there, partition by partition. A partition never runs under two versions.
