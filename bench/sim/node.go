@@ -85,7 +85,7 @@ func (n *node) hear() {
 		d.lingering = true
 	}
 	if !w.has(Lingering) {
-		n.drivers, n.sinks = nil, nil
+		n.drivers, n.sinks = nil, slices.DeleteFunc(n.sinks, func(d *sinkDriver) bool { return !d.asleep })
 		if n.seats != nil { // a commit under way ends with its driver
 			n.seats.drop()
 		}

@@ -35,12 +35,27 @@ func (w *World) settle() {
 		}
 		w.drain()
 	}
+	w.wake()
 	for _, n := range w.nodes {
 		for _, d := range n.drivers {
 			for k := 0; d.step.Machine().Position() > d.db.disk().saved.position && k < 1_000; k++ {
 				d.checkpoint()
 			}
 		}
+	}
+}
+
+// wake lets sinks that slept in the middle of a block go on: everything has been stored meanwhile.
+func (w *World) wake() {
+	for _, n := range w.nodes {
+		for _, d := range n.sinks {
+			for k := 0; d.asleep && k < 12; k++ {
+				d.asleep = false
+				d.act()
+				d.asleep = true
+			}
+		}
+		n.sinks = slices.DeleteFunc(n.sinks, func(d *sinkDriver) bool { return d.asleep })
 	}
 }
 
@@ -70,7 +85,7 @@ func (n *node) drain() {
 		n.hear()
 	}
 	n.drivers = slices.DeleteFunc(n.drivers, func(d *machineDriver) bool { return d.lingering && d.commit == nil })
-	n.sinks = slices.DeleteFunc(n.sinks, func(d *sinkDriver) bool { return d.lingering })
+	n.sinks = slices.DeleteFunc(n.sinks, func(d *sinkDriver) bool { return d.lingering && !d.asleep })
 	n.ensure()
 	for _, d := range n.routers {
 		d.act()
@@ -118,6 +133,9 @@ func (w *World) quiet() bool {
 			}
 		}
 		for _, d := range n.sinks {
+			if d.asleep {
+				continue
+			}
 			if d.lingering || d.steps == nil || len(d.blocks) > 0 || d.steps.Next() < w.broker.end(place{w.topics.Facts, d.f}) {
 				return false
 			}

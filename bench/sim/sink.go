@@ -18,6 +18,7 @@ type sinkDriver struct {
 	looked    bool
 	lookedAt  int // inserts that ClickHouse had taken then
 	lingering bool
+	asleep    bool // in the middle of a block, until the world settles
 }
 
 func (d *sinkDriver) resume() { d.steps, d.blocks, d.storing, d.looked = nil, nil, nil, false }
@@ -26,6 +27,7 @@ func (d *sinkDriver) resume() { d.steps, d.blocks, d.storing, d.looked = nil, ni
 func (d *sinkDriver) act() {
 	w := d.n.w
 	switch {
+	case d.asleep:
 	case d.steps == nil:
 		d.begin()
 	case len(d.blocks) == 0:

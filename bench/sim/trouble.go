@@ -22,6 +22,15 @@ func (w *World) trouble() {
 			n.crash()
 		}
 		n.disk.hostCrash(w)
+	case f == Pauses && w.random.IntN(2) == 0:
+		for _, d := range n.sinks {
+			if d.storing != nil && !d.asleep {
+				w.logf("node %d: sink %d falls asleep in the middle of %s", n.id, d.f, d.blocks[0].Token)
+				d.asleep = true
+				n.sinks = append(n.sinks, &sinkDriver{n: n, f: d.f})
+				break
+			}
+		}
 	case f == Pauses:
 		if n.runs() {
 			w.logf("node %d: falls asleep", n.id)
@@ -94,7 +103,7 @@ func (w *World) heal() bool {
 	case len(n.drivers) > 0 && n.drivers[0].lingering && n.drivers[0].commit == nil:
 		w.logf("node %d: a machine of %d that was superseded ends", n.id, n.drivers[0].q)
 		n.drivers = n.drivers[1:]
-	case len(n.sinks) > 0 && n.sinks[0].lingering:
+	case len(n.sinks) > 0 && n.sinks[0].lingering && !n.sinks[0].asleep:
 		n.sinks = n.sinks[1:]
 	default:
 		return false
