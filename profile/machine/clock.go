@@ -93,7 +93,7 @@ func (m *Machine) fireOne(e *entry) {
 		next = p.docDue
 	}
 	for _, i := range m.cat.Timed() {
-		if s := p.features[i]; s != nil {
+		if s := p.features.get(i); s != nil {
 			next = min(next, m.cat.Features[i].NextChange(s, due, m.cat.Cuts(i)))
 		}
 	}

@@ -46,10 +46,11 @@ func (m *Machine) count(e *entry, ev *wire.Event, anchor int) {
 		if !f.Holds(ev) { // FeaturesFor has looked at the name
 			continue
 		}
-		p.features[i] = f.Update(p.features[i], ev)
+		state := f.Update(p.features.get(i), ev)
+		p.features.set(i, state)
 		m.touched = append(m.touched, m.cat.Readers(i)...)
 		if m.cat.isTimed[i] {
-			due = min(due, f.NextChange(p.features[i], now, m.cat.Cuts(i)))
+			due = min(due, f.NextChange(state, now, m.cat.Cuts(i)))
 		}
 	}
 	m.timers.register(e, due)
@@ -76,7 +77,7 @@ func (m *Machine) schedule(e *entry) {
 	p := e.profile
 	now, due := m.watermark(), never
 	for _, i := range m.cat.Timed() {
-		if s := p.features[i]; s != nil {
+		if s := p.features.get(i); s != nil {
 			due = min(due, m.cat.Features[i].NextChange(s, now, m.cat.Cuts(i)))
 		}
 	}
@@ -92,7 +93,7 @@ type inputs struct {
 
 // Feature implements tag.Inputs.
 func (in *inputs) Feature(i int) feature.Value {
-	return in.m.cat.Features[i].Value(in.e.profile.features[i], in.now)
+	return in.m.cat.Features[i].Value(in.e.profile.features.get(i), in.now)
 }
 
 // Identifiers implements tag.Inputs: the values of a base type, ascending, a scope before its value.

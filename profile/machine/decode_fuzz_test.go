@@ -43,7 +43,8 @@ func encoded(e *entry) []byte {
 // someState is a profile with something in every field.
 func someState(c *catalog) *state {
 	p := newState(c)
-	p.features[0], p.features[1] = []byte{2, 2}, []byte{0, 0}
+	p.features.set(0, []byte{2, 2})
+	p.features.set(1, []byte{0, 0})
 	p.setTag("curious", "true")
 	p.recent = []recent{{7, 100}, {9, 90}}
 	p.absorbed = []former{{[16]byte{1}, "phone:2"}}

@@ -45,7 +45,7 @@ func Poison(m *Machine, id, feature string) {
 	}
 	for i, f := range m.cat.Features {
 		if f.Name == feature {
-			e.profile.features[i] = binary.AppendVarint(nil, 1<<40) // a window without its newest bucket
+			e.profile.features.set(i, binary.AppendVarint(nil, 1<<40)) // a window without its newest bucket
 			m.cache.dirty(e)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 type state struct {
 	cat           int64    // version of the catalogue it was last evaluated under
 	def           *catalog // whose features are in features; nil: they are in raw
-	features      [][]byte // by index of def's features; nil: never touched
+	features      features // by index of def's features
 	raw           []hashed // as read from the store, when cat is not the active version
 	tags          []tagValue
 	recent        []recent // latest event ids, oldest first, bounded
@@ -49,7 +49,7 @@ type former struct {
 }
 
 func newState(c *catalog) *state {
-	return &state{cat: c.Version, def: c, features: make([][]byte, len(c.Features)), due: never}
+	return &state{cat: c.Version, def: c, due: never}
 }
 
 // value returns a tag's value, "" if it is off.
@@ -105,15 +105,12 @@ func (p *state) seen(id string, at int64, limit int) bool {
 
 // merge adds another profile: features add, of the remembered ids the latest stay.
 func (p *state) merge(q *state, c *catalog, limit int) {
-	for i, s := range q.features {
-		switch {
-		case s == nil:
-		case p.features[i] == nil:
-			p.features[i] = s
-		default:
-			p.features[i] = c.Features[i].Merge(p.features[i], s)
+	q.features.each(func(i int, s []byte) {
+		if mine := p.features.get(i); mine != nil {
+			s = c.Features[i].Merge(mine, s)
 		}
-	}
+		p.features.set(i, s)
+	})
 	if q.events > 0 && (p.events == 0 || q.firstSeen < p.firstSeen) {
 		p.firstSeen = q.firstSeen
 	}
@@ -176,19 +173,11 @@ func (p *state) encodeFeatures(e *wire.Encoder) {
 		}
 		return
 	}
-	n := 0
-	for _, s := range p.features {
-		if s != nil {
-			n++
-		}
-	}
-	e.Uint(uint64(n))
-	for i, s := range p.features {
-		if s != nil {
-			e.Fixed(p.def.Features[i].Hash)
-			e.Bytes(s)
-		}
-	}
+	e.Uint(uint64(len(p.features.states)))
+	p.features.each(func(i int, s []byte) {
+		e.Fixed(p.def.Features[i].Hash)
+		e.Bytes(s)
+	})
 }
 
 // decode reads a profile. One that was last evaluated under another catalogue stays as it was written
@@ -231,20 +220,16 @@ func (p *state) align(c *catalog) {
 	}
 	if p.def != nil {
 		list = nil
-		for i, s := range p.features {
-			if s != nil {
-				list = append(list, hashed{p.def.Features[i].Hash, s})
-			}
-		}
+		p.features.each(func(i int, s []byte) { list = append(list, hashed{p.def.Features[i].Hash, s}) })
 	}
 	p.def, p.raw = c, nil
-	p.features = make([][]byte, len(c.Features))
+	p.features = features{}
 	for _, f := range list {
 		for k, i := range c.byHash[f.hash] {
 			if k > 0 { // two names for one definition: each its own memory
 				f.state = append([]byte(nil), f.state...)
 			}
-			p.features[i] = f.state
+			p.features.set(i, f.state)
 		}
 	}
 }
