@@ -67,11 +67,11 @@ func newCondition(c schemas.Condition) (condition, error) {
 		if len(c.Values) == 0 {
 			return fail("no value", "name at least one")
 		}
-	default:
+	case opEq, opNe, opGt, opGte, opLt, opLte, opExists, opPrefix:
 		if len(c.Values) != 1 {
 			return fail(fmt.Sprintf("%d values", len(c.Values)), "give exactly one")
 		}
-	case 0:
+	default:
 		return fail("unknown comparison", "known are eq, ne, in, gt, gte, lt, lte, exists, prefix")
 	}
 	for _, v := range c.Values {
