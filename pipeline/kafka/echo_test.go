@@ -51,6 +51,58 @@ func TestEcho(t *testing.T) {
 	})
 }
 
+// TestEchoInPieces: what is told again goes in pieces, and a key that changes while it waits for its piece is left out.
+func TestEchoInPieces(t *testing.T) {
+	onEach(t, func(t *testing.T, client *kafka.Client) {
+		const keys = 500
+		ctx := deadline(t)
+		topic := newTopic(t, client, 1)
+		p := newProducer(t, client, func(c *kafka.ProducerConfig) { c.Echo, c.EchoAfter = topic, 2*time.Second })
+		send := func(version int) {
+			t.Helper()
+			for k := range keys {
+				if err := p.Send(ctx, topic, 0, kafka.Record{Key: fmt.Append(nil, k), Value: fmt.Append(nil, version)}, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := p.Flush(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wait := func(n int64) {
+			t.Helper()
+			for p.Stats().Echoed < n {
+				if ctx.Err() != nil {
+					t.Fatalf("%d records were told once more, want %d", p.Stats().Echoed, n)
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}
+		p.Echo()
+		send(1)
+		wait(1)
+		send(2) // behind the first piece, before the last
+		first := p.Stats().Echoed // nothing of it is left: all keys have changed since
+		p.Echo()
+		send(3)
+		wait(first + keys)
+		records, err := kafka.ReadAll(ctx, client, topic, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := map[string]string{}
+		for _, r := range records {
+			if string(r.Value) < last[string(r.Key)] {
+				t.Errorf("key %s: %s behind %s", r.Key, r.Value, last[string(r.Key)])
+			}
+			last[string(r.Key)] = string(r.Value)
+		}
+		if want := 4*keys + int(first); len(last) != keys || len(records) != want {
+			t.Errorf("%d keys, %d records, want %d", len(last), len(records), want)
+		}
+	})
+}
+
 // TestHold: nothing goes to the compacted topic while Hold says so, and everything else does.
 func TestHold(t *testing.T) {
 	onEach(t, func(t *testing.T, client *kafka.Client) {
