@@ -15,7 +15,7 @@ func testCatalog(t *testing.T, d *deployment) {
 	if err != nil || out != shopCatalog {
 		t.Fatalf("%q, %v", out, err)
 	}
-	mustContain(t, "note", note, "shop@1", "1 features, 2 tags")
+	mustContain(t, "note", note, "shop@2", "1 features, 2 tags")
 
 	file := filepath.Join(t.TempDir(), "new.yaml")
 	write := func(text string) {

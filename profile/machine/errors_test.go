@@ -146,7 +146,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"state of another deployment", &other, cp.Meta, "belongs to another deployment record; use the data directory"},
 		{"another encoding", &c.dep, version, "encoding version 200, this binary reads 1"},
 		{"meta cut short", &c.dep, cp.Meta[:len(cp.Meta)-1], "malformed"},
-		{"meta too long", &c.dep, append(cp.Meta[:len(cp.Meta):len(cp.Meta)], 7), "malformed"},
+		{"meta too long", &c.dep, append(cp.Meta[:len(cp.Meta):len(cp.Meta)], 1, 7), "malformed"},
 		{"an invalid deployment", &invalid, nil, "partitions must be at least 1"},
 		{"state without its catalogue", &c.dep, cp.Meta, "catalogue 1"},
 	} {

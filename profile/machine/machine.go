@@ -140,8 +140,9 @@ func (m *Machine) Catalog() *tag.Catalog { return m.cat.Catalog }
 // Ready reports whether the deployment record, the inbox's first record, was applied.
 func (m *Machine) Ready() bool { return m.meta.deployed }
 
-// Apply applies the record at offset, which must be Position, and appends its effects to out. After
-// an error the machine must not be used any more: it is opened again from its checkpoint.
+// Apply applies the record at offset, which must be Position, and appends its effects to out. They share
+// the memory of value, which must not change before they are encoded; the state does not. After an error
+// the machine must not be used any more: it is opened again from its checkpoint.
 func (m *Machine) Apply(offset int64, value []byte, out *Effects) error {
 	if offset < m.meta.position {
 		return fmt.Errorf("machine: offset %d was applied before (next is %d)", offset, m.meta.position)

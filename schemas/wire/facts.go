@@ -100,7 +100,8 @@ func (r *FactsRecord) Encode(e *Encoder) {
 	}
 }
 
-// DecodeFacts reads a record. An error says where; nothing of the record may then be used.
+// DecodeFacts reads a record, whose texts share the memory of b. An error says where; nothing of the record
+// may then be used.
 func DecodeFacts(b []byte) (*FactsRecord, error) {
 	d := NewDecoder(b)
 	if v := d.Byte(); v != Version {

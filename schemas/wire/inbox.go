@@ -156,7 +156,8 @@ func (r *InboxRecord) Encode(e *Encoder) {
 	}
 }
 
-// DecodeInbox reads a record. An error says where; nothing of the record may then be used.
+// DecodeInbox reads a record, whose texts share the memory of b. An error says where; nothing of the record
+// may then be used.
 func DecodeInbox(b []byte) (*InboxRecord, error) {
 	d := NewDecoder(b)
 	if v := d.Byte(); v != Version {

@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -68,7 +69,7 @@ func (s *Steps) Add(r Record) ([]*Block, error) {
 	if r.Offset < s.at.Next {
 		return nil, nil
 	}
-	facts, err := wire.DecodeFacts(r.Value)
+	facts, err := wire.DecodeFacts(bytes.Clone(r.Value)) // its rows outlive the batch, whose memory is the log's
 	if err != nil {
 		return nil, fmt.Errorf("facts partition %d, offset %d: %w; a newer portrait wrote it or the log is damaged: update the sink, or begin a new epoch",
 			s.partition, r.Offset, err)
