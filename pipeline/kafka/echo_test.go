@@ -81,7 +81,7 @@ func TestEchoInPieces(t *testing.T) {
 		p.Echo()
 		send(1)
 		wait(1)
-		send(2) // behind the first piece, before the last
+		send(2)                   // behind the first piece, before the last
 		first := p.Stats().Echoed // nothing of it is left: all keys have changed since
 		p.Echo()
 		send(3)
