@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -13,7 +14,6 @@ import (
 // goroutine. It is the only place that knows who reads the JSON of events: our scanner what is plain,
 // jsontext everything else.
 type EventDecoder struct {
-	src    source // scan or dec
 	scan   scanner
 	dec    *jsontext.Decoder
 	in     bytes.Buffer
@@ -23,21 +23,13 @@ type EventDecoder struct {
 	fields []RawProp // unknown top-level fields of ev
 }
 
-// source is a reader of JSON, at a place in it.
-type source interface {
-	PeekKind() jsontext.Kind
-	ReadToken() (jsontext.Token, error)
-	ReadValue() (jsontext.Value, error)
-	InputOffset() int64
-}
-
 // NewEventDecoder returns a decoder ready to use.
 func NewEventDecoder() *EventDecoder {
 	return &EventDecoder{dec: jsontext.NewDecoder(new(bytes.Buffer))}
 }
 
 // Each calls f for each event of the record's value, in order and at least once. The item's Event is
-// valid until f returns; its texts stay valid for ever.
+// valid until f returns; its texts share the memory of value, which must not change any more.
 func (d *EventDecoder) Each(value []byte, f func(Item)) {
 	b := trimSpace(value)
 	switch {
@@ -68,18 +60,18 @@ func (d *EventDecoder) array(value, b []byte, f func(Item)) {
 func (d *EventDecoder) split(b []byte) *Rejection {
 	d.reset(b, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	d.ranges = d.ranges[:0]
-	if _, err := d.src.ReadToken(); err != nil {
+	if _, err := d.dec.ReadToken(); err != nil {
 		return classify(err, b)
 	}
-	for d.src.PeekKind() != ']' {
-		v, err := d.src.ReadValue()
+	for d.dec.PeekKind() != ']' {
+		v, err := d.dec.ReadValue()
 		if err != nil {
 			return classify(err, b)
 		}
 		if len(d.ranges) == MaxEventsPerRecord {
 			return reject(ReasonTooManyEvents, "an array may hold %d events", MaxEventsPerRecord)
 		}
-		end := int(d.src.InputOffset())
+		end := int(d.dec.InputOffset())
 		d.ranges = append(d.ranges, [2]int{end - len(v), end})
 	}
 	if err := d.close(b); err != nil {
@@ -96,22 +88,20 @@ func (d *EventDecoder) one(b []byte) (*RawEvent, *Rejection) {
 	if len(b) > MaxEventBytes {
 		return nil, reject(ReasonEventTooLarge, "%d bytes; an event may have %d", len(b), MaxEventBytes)
 	}
-	d.text = string(b)
-	d.scan.reset(b)
-	d.src = &d.scan
-	if ev, err := d.event(b); err == nil {
-		return ev, nil
+	d.text = unsafe.String(unsafe.SliceData(b), len(b))
+	if d.plain(d.text) {
+		return &d.ev, nil
 	}
 	d.reset(b)
 	return d.event(b) // jsontext has the last word, and the words for it
 }
 
-// event reads an event from the source.
+// event reads an event with jsontext.
 func (d *EventDecoder) event(b []byte) (*RawEvent, *Rejection) {
 	d.ev = RawEvent{Identifiers: d.ev.Identifiers[:0], Props: d.ev.Props[:0]}
 	d.fields = d.fields[:0]
 	if b[0] != '{' {
-		if _, err := d.src.ReadValue(); err != nil {
+		if _, err := d.dec.ReadValue(); err != nil {
 			return nil, classify(err, b)
 		}
 		if err := d.trailing(b); err != nil {
@@ -134,18 +124,17 @@ func (d *EventDecoder) event(b []byte) (*RawEvent, *Rejection) {
 func (d *EventDecoder) reset(b []byte, o ...jsontext.Options) {
 	d.in = *bytes.NewBuffer(b)
 	d.dec.Reset(&d.in, o...)
-	d.src = d.dec
 }
 
 // object reads an object from its opening brace and calls member for each name, with the value next.
 func (d *EventDecoder) object(b []byte, member func(b []byte, name string) *Rejection) *Rejection {
-	if _, err := d.src.ReadToken(); err != nil {
+	if _, err := d.dec.ReadToken(); err != nil {
 		return classify(err, b)
 	}
 	for {
-		switch d.src.PeekKind() {
+		switch d.dec.PeekKind() {
 		case '}':
-			if _, err := d.src.ReadToken(); err != nil {
+			if _, err := d.dec.ReadToken(); err != nil {
 				return classify(err, b)
 			}
 			return nil
@@ -163,27 +152,27 @@ func (d *EventDecoder) object(b []byte, member func(b []byte, name string) *Reje
 
 // value reads the next value; its text shares the event's memory.
 func (d *EventDecoder) value(b []byte) (jsontext.Kind, string, *Rejection) {
-	v, err := d.src.ReadValue()
+	v, err := d.dec.ReadValue()
 	if err != nil {
 		return 0, "", classify(err, b)
 	}
-	end := int(d.src.InputOffset())
+	end := int(d.dec.InputOffset())
 	return v.Kind(), d.text[end-len(v) : end], nil
 }
 
 // at names the place that the decoder has reached.
-func (d *EventDecoder) at() int64 { return d.src.InputOffset() }
+func (d *EventDecoder) at() int64 { return d.dec.InputOffset() }
 
 // close reads the end of the array and of the input.
 func (d *EventDecoder) close(b []byte) *Rejection {
-	if _, err := d.src.ReadToken(); err != nil {
+	if _, err := d.dec.ReadToken(); err != nil {
 		return classify(err, b)
 	}
 	return d.trailing(b)
 }
 
 func (d *EventDecoder) trailing(b []byte) *Rejection {
-	_, err := d.src.ReadToken()
+	_, err := d.dec.ReadToken()
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
@@ -195,9 +184,6 @@ func (d *EventDecoder) trailing(b []byte) *Rejection {
 
 // classify names the reason of a syntax error. It may be slow: it runs once per dead letter.
 func classify(err error, b []byte) *Rejection {
-	if errors.Is(err, errUnusual) {
-		return unusual
-	}
 	at := offsetOf(err, b)
 	if errors.Is(err, jsontext.ErrDuplicateName) {
 		return reject(ReasonDuplicateKey, "an object has a name twice, near byte %d", at)
@@ -213,9 +199,6 @@ func classify(err error, b []byte) *Rejection {
 	}
 	return reject(ReasonNotJSON, "syntax error near byte %d", at)
 }
-
-// unusual is what the scanner's errors become; nobody outside sees it.
-var unusual = &Rejection{Reason: ReasonNotJSON}
 
 func offsetOf(err error, b []byte) int64 {
 	var s *jsontext.SyntacticError

@@ -10,7 +10,7 @@ import (
 
 // field reads the value of one top-level field. null means absent for every field of the contract.
 func (d *EventDecoder) field(b []byte, name string) *Rejection {
-	kind := d.src.PeekKind()
+	kind := d.dec.PeekKind()
 	switch {
 	case name == "properties" && kind == '{':
 		return d.object(b, d.property)
@@ -58,25 +58,37 @@ func (d *EventDecoder) time(kind jsontext.Kind, text string) *Rejection {
 	case 'n':
 		return nil
 	case '"':
-		var t time.Time
-		if err := t.UnmarshalText([]byte(unquote(text))); err != nil {
-			return reject(ReasonBadTime, "time, at byte %d: want RFC 3339 with a zone, or integer milliseconds", d.at())
-		}
-		d.ev.TimeMS = t.UnixMilli()
+		text = unquote(text)
 	case '0':
-		ms, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return reject(ReasonBadTime, "time, at byte %d: want an integer of milliseconds since 1970", d.at())
-		}
-		d.ev.TimeMS = ms
 	default:
 		return reject(ReasonWrongShape, "time, at byte %d: want a string or a number", d.at())
 	}
-	if d.ev.TimeMS < 0 || d.ev.TimeMS > MaxEventTime {
-		return reject(ReasonBadTime, "time, at byte %d: want 1970 to 9999; a number is milliseconds", d.at())
+	ms, ok := eventTime(kind, text)
+	if !ok {
+		return reject(ReasonBadTime, "time, at byte %d: want RFC 3339 with a zone, or integer milliseconds, of 1970 to 9999", d.at())
 	}
-	d.ev.HasTime = true
+	d.ev.TimeMS, d.ev.HasTime = ms, true
 	return nil
+}
+
+// eventTime reads a time in ms since 1970 from a string, unquoted, or from a number.
+func eventTime(kind jsontext.Kind, text string) (ms int64, ok bool) {
+	switch kind {
+	case '"':
+		var t time.Time
+		if err := t.UnmarshalText([]byte(text)); err != nil {
+			return 0, false
+		}
+		ms = t.UnixMilli()
+	case '0':
+		var err error
+		if ms, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return 0, false
+		}
+	default:
+		return 0, false
+	}
+	return ms, ms >= 0 && ms <= MaxEventTime
 }
 
 func (d *EventDecoder) property(b []byte, name string) *Rejection {
@@ -114,18 +126,18 @@ func (d *EventDecoder) add(list *[]RawProp, name string, kind jsontext.Kind, tex
 
 // identifier reads one member of "identifiers": a value, a list of values, or null.
 func (d *EventDecoder) identifier(b []byte, name string) *Rejection {
-	if d.src.PeekKind() != '[' {
+	if d.dec.PeekKind() != '[' {
 		return d.identifierValue(b, name)
 	}
-	if _, err := d.src.ReadToken(); err != nil {
+	if _, err := d.dec.ReadToken(); err != nil {
 		return classify(err, b)
 	}
-	for d.src.PeekKind() != ']' {
+	for d.dec.PeekKind() != ']' {
 		if err := d.identifierValue(b, name); err != nil {
 			return err
 		}
 	}
-	if _, err := d.src.ReadToken(); err != nil {
+	if _, err := d.dec.ReadToken(); err != nil {
 		return classify(err, b)
 	}
 	return nil

@@ -1,295 +1,221 @@
 package schemas
 
 import (
-	"errors"
-	"io"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// scanner reads the JSON that events usually are: a third of jsontext's time. It is strict, and gives up
-// with errUnusual at whatever is wrong or merely rare (a \u escape, an object of many names, deep nesting);
-// then jsontext reads the event from the start and has the last word. So the scanner never refuses, and
-// what it accepts, jsontext accepts: the fuzz target holds one against the other.
+// scanner reads the JSON that events usually are, in a fifth of jsontext's time. It is strict, and gives up at
+// whatever is wrong or merely rare (an object of many names, deep nesting); then jsontext reads the event from
+// the start and has the last word. So the scanner never refuses, and what it accepts, jsontext accepts: the fuzz
+// target holds one against the other.
 //
-// Its methods are those of jsontext.Decoder that EventDecoder needs.
+// Once it has given up, it is at the end of its text, where nothing can be read: callers ask once, with done.
 type scanner struct {
-	b     []byte
+	s     string
 	at    int
-	ready bool     // the separator before the next token is behind us
-	open  []level  // containers around at
-	names [][]byte // of the open objects, one object behind the other
+	bad   bool
+	names []string // of the objects around at, one object behind the other
 }
 
-// level is an open object or array.
-type level struct {
-	object bool
-	tokens int // values in it so far, names included
-	names  int // where its names begin
+// scanNames is how many names of one object are compared with each other; jsontext is better with more.
+const scanNames = 64
+
+func (s *scanner) reset(text string) { *s = scanner{s: text, names: s.names[:0]} }
+
+// fail gives up.
+func (s *scanner) fail() { s.bad, s.at = true, len(s.s) }
+
+// done reports that the text was read to its end, and was plain.
+func (s *scanner) done() bool { return s.next() == 0 && s.at == len(s.s) && !s.bad }
+
+// next skips white space and returns the byte behind it, 0 at the end.
+func (s *scanner) next() byte {
+	for ; s.at < len(s.s); s.at++ {
+		if c := s.s[s.at]; c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			return c
+		}
+	}
+	return 0
 }
 
-// Bounds beyond which jsontext is the better reader.
-const (
-	scanNames = 24 // names of one object, which are compared with each other
-	scanDepth = MaxDepth + 4
-)
-
-var errUnusual = errors.New("not plain JSON")
-
-func (s *scanner) reset(b []byte) {
-	s.b, s.at, s.ready, s.open, s.names = b, 0, false, s.open[:0], s.names[:0]
-}
-
-// InputOffset returns where the last value ended.
-func (s *scanner) InputOffset() int64 { return int64(s.at) }
-
-// PeekKind returns the first byte of the next token, '0' for every number, 0 if there is none.
-func (s *scanner) PeekKind() jsontext.Kind {
-	if !s.ready && !s.separator() {
-		return 0
-	}
-	s.ready = true
-	if s.at == len(s.b) {
-		return 0
-	}
-	switch c := s.b[s.at]; c {
-	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		return '0'
-	default:
-		return jsontext.Kind(c)
-	}
-}
-
-// separator skips white space and what has to stand before the next token.
-func (s *scanner) separator() bool {
-	s.space()
-	if len(s.open) == 0 {
-		return true
-	}
-	if s.at == len(s.b) {
-		return false
-	}
-	top := &s.open[len(s.open)-1]
-	want := byte(',')
-	switch {
-	case top.object && top.tokens%2 == 1:
-		want = ':'
-	case top.tokens == 0, s.b[s.at] == '}', s.b[s.at] == ']':
-		return true
-	}
-	if s.b[s.at] != want {
-		return false
+// open reads a bracket.
+func (s *scanner) open(bracket byte) {
+	if s.next() != bracket {
+		s.fail()
+		return
 	}
 	s.at++
-	s.space()
-	return s.at < len(s.b) && s.b[s.at] != '}' && s.b[s.at] != ']'
 }
 
-func (s *scanner) space() {
-	for s.at < len(s.b) && (s.b[s.at] == ' ' || s.b[s.at] == '\n' || s.b[s.at] == '\t' || s.b[s.at] == '\r') {
+// more reads what stands in front of element n of an object or array, the first being 0, or the closing bracket,
+// and says whether there is an element.
+func (s *scanner) more(closing byte, n int) bool {
+	switch c := s.next(); {
+	case c == closing:
 		s.at++
-	}
-}
-
-// ReadToken reads a bracket; io.EOF says that nothing is left. The token itself is not told.
-func (s *scanner) ReadToken() (jsontext.Token, error) {
-	var none jsontext.Token
-	kind := s.PeekKind()
-	if kind == 0 {
-		if len(s.open) == 0 && s.at == len(s.b) {
-			return none, io.EOF
-		}
-		return none, errUnusual
-	}
-	switch kind {
-	case '{', '[':
-		if s.atName() || len(s.open) == scanDepth {
-			return none, errUnusual
-		}
-		s.open = append(s.open, level{object: kind == '{', names: len(s.names)})
-		s.at, s.ready = s.at+1, false
-		return none, nil
-	case '}', ']':
-		if len(s.open) == 0 {
-			return none, errUnusual
-		}
-		top := s.open[len(s.open)-1]
-		if top.object != (kind == '}') || top.object && top.tokens%2 == 1 {
-			return none, errUnusual
-		}
-		s.open, s.names = s.open[:len(s.open)-1], s.names[:top.names]
-		s.at++
-		s.ended()
-		return none, nil
-	}
-	return none, errUnusual
-}
-
-// atName reports whether a name has to come next.
-func (s *scanner) atName() bool {
-	return len(s.open) > 0 && s.open[len(s.open)-1].object && s.open[len(s.open)-1].tokens%2 == 0
-}
-
-// ended counts a value that is over.
-func (s *scanner) ended() {
-	s.ready = false
-	if len(s.open) > 0 {
-		s.open[len(s.open)-1].tokens++
-	}
-}
-
-// ReadValue reads a name or a value, whole.
-func (s *scanner) ReadValue() (jsontext.Value, error) {
-	kind := s.PeekKind()
-	from := s.at
-	switch kind {
-	case '{', '[':
-		return s.container(from)
-	case '"':
-		if !s.text() {
-			return nil, errUnusual
-		}
-		if s.atName() && !s.named(s.b[from:s.at]) {
-			return nil, errUnusual
-		}
-	default:
-		if s.atName() || !s.scalar(kind) {
-			return nil, errUnusual
-		}
-	}
-	s.ended()
-	return s.b[from:s.at], nil
-}
-
-// container reads an object or array with all that is in it.
-func (s *scanner) container(from int) (jsontext.Value, error) {
-	depth := len(s.open)
-	for {
-		var err error
-		switch s.PeekKind() {
-		case '{', '[', '}', ']':
-			_, err = s.ReadToken()
-		default:
-			_, err = s.ReadValue()
-		}
-		if err != nil {
-			return nil, errUnusual
-		}
-		if len(s.open) <= depth {
-			return s.b[from:s.at], nil
-		}
-	}
-}
-
-// named notes a name of the innermost object, and reports false if it is there already.
-func (s *scanner) named(name []byte) bool {
-	list := s.names[s.open[len(s.open)-1].names:]
-	if len(list) == scanNames {
 		return false
+	case n == 0:
+		return !s.bad
+	case c == ',':
+		s.at++
+		return true
 	}
-	for _, other := range list {
-		if string(other) == string(name) {
-			return false
-		}
+	s.fail()
+	return false
+}
+
+// name reads a name of an object, whose earlier ones are those from base on, and the colon.
+func (s *scanner) name(base int) string {
+	name := s.text()
+	if s.next() != ':' || len(s.names)-base == scanNames {
+		s.fail()
+		return ""
 	}
-	for _, c := range name {
-		if c == '\\' { // two spellings of one name
-			return false
+	s.at++
+	for _, other := range s.names[base:] {
+		if other == name {
+			s.fail()
+			return ""
 		}
 	}
 	s.names = append(s.names, name)
-	return true
+	return name
 }
 
-// text reads a string: valid UTF-8, with simple escapes.
-func (s *scanner) text() bool {
-	ascii := true
-	from := s.at
-	for s.at++; s.at < len(s.b); s.at++ {
-		switch c := s.b[s.at]; {
-		case c == '"':
-			s.at++
-			return ascii || utf8.Valid(s.b[from:s.at])
+// plainText tells the bytes of a string that stand for themselves, and need no look at their neighbours.
+var plainText = func() (t [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
+// text reads a string and returns what it says.
+func (s *scanner) text() string {
+	if s.next() != '"' {
+		s.fail()
+		return ""
+	}
+	from := s.at + 1
+	end := from
+	for end < len(s.s) && plainText[s.s[end]] {
+		end++
+	}
+	if end < len(s.s) && s.s[end] == '"' {
+		s.at = end + 1
+		return s.s[from:end]
+	}
+	return s.wild(from, end)
+}
+
+// wild reads the rest of a string, from its first byte that is not plain.
+func (s *scanner) wild(from, end int) string {
+	escaped := false
+	for ; end < len(s.s) && s.s[end] != '"'; end++ {
+		switch c := s.s[end]; {
+		case c < ' ':
+			s.fail()
+			return ""
 		case c == '\\':
-			s.at++
-			if s.at == len(s.b) || !simpleEscape(s.b[s.at]) {
-				return false
-			}
-		case c < 0x20:
-			return false
-		case c >= utf8.RuneSelf:
-			ascii = false
+			escaped = true
+			end++
 		}
 	}
-	return false
+	if end >= len(s.s) {
+		s.fail()
+		return ""
+	}
+	text := s.s[from:end]
+	s.at = end + 1
+	if escaped {
+		out, err := jsontext.AppendUnquote(make([]byte, 0, len(text)), s.s[from-1:s.at])
+		if err != nil {
+			s.fail()
+		}
+		return string(out)
+	}
+	if !utf8.ValidString(text) {
+		s.fail()
+	}
+	return text
 }
 
-func simpleEscape(c byte) bool {
+// value reads any value and returns its kind, as jsontext has them, and its text: that of a string unquoted, of
+// anything else as it stands. It is the content of containers so deep.
+func (s *scanner) value(depth int) (jsontext.Kind, string) {
+	c := s.next()
+	from := s.at
 	switch c {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return true
-	}
-	return false
-}
-
-// scalar reads a number, true, false or null.
-func (s *scanner) scalar(kind jsontext.Kind) bool {
-	switch kind {
-	case '0':
-		return s.number()
+	case '"':
+		return '"', s.text()
+	case '{', '[':
+		s.container(c, depth+1)
 	case 't':
-		return s.word("true")
+		s.word("true")
 	case 'f':
-		return s.word("false")
+		s.word("false")
 	case 'n':
-		return s.word("null")
+		s.word("null")
+	default:
+		s.number()
+		c = '0'
 	}
-	return false
+	return jsontext.Kind(c), s.s[from:s.at]
 }
 
-func (s *scanner) word(w string) bool {
-	if len(s.b)-s.at < len(w) || string(s.b[s.at:s.at+len(w)]) != w {
-		return false
+// container reads an object or array with all that is in it.
+func (s *scanner) container(bracket byte, depth int) {
+	if depth > MaxDepth-2 { // "properties" is depth 2 of the event
+		s.fail()
+		return
+	}
+	base := len(s.names)
+	s.at++
+	if bracket == '[' {
+		for n := 0; s.more(']', n); n++ {
+			s.value(depth)
+		}
+		return
+	}
+	for n := 0; s.more('}', n); n++ {
+		s.name(base)
+		s.value(depth)
+	}
+	s.names = s.names[:base]
+}
+
+// word reads true, false or null. What stands behind it, whoever comes next looks at.
+func (s *scanner) word(w string) {
+	if !strings.HasPrefix(s.s[s.at:], w) {
+		s.fail()
+		return
 	}
 	s.at += len(w)
-	return s.delimited()
-}
-
-// delimited reports whether a number or word ends here.
-func (s *scanner) delimited() bool {
-	if s.at == len(s.b) {
-		return true
-	}
-	switch s.b[s.at] {
-	case ' ', '\n', '\t', '\r', ',', ':', '}', ']':
-		return true
-	}
-	return false
 }
 
 // number reads -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
-func (s *scanner) number() bool {
+func (s *scanner) number() {
 	s.skip('-')
-	if !s.skip('0') && !s.digits() {
-		return false
-	}
-	if s.skip('.') && !s.digits() {
-		return false
+	ok := s.skip('0') || s.digits()
+	if s.skip('.') {
+		ok = ok && s.digits()
 	}
 	if s.skip('e') || s.skip('E') {
 		if !s.skip('+') {
 			s.skip('-')
 		}
-		if !s.digits() {
-			return false
-		}
+		ok = ok && s.digits()
 	}
-	return s.delimited()
+	if !ok {
+		s.fail()
+	}
 }
 
 func (s *scanner) skip(c byte) bool {
-	if s.at < len(s.b) && s.b[s.at] == c {
+	if s.at < len(s.s) && s.s[s.at] == c {
 		s.at++
 		return true
 	}
@@ -298,7 +224,7 @@ func (s *scanner) skip(c byte) bool {
 
 func (s *scanner) digits() bool {
 	from := s.at
-	for s.at < len(s.b) && s.b[s.at] >= '0' && s.b[s.at] <= '9' {
+	for s.at < len(s.s) && s.s[s.at]-'0' <= 9 {
 		s.at++
 	}
 	return s.at > from

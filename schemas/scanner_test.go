@@ -11,10 +11,8 @@ import (
 func readBy(b []byte) (scanned, read *RawEvent) {
 	d := NewEventDecoder()
 	d.text = string(b)
-	d.scan.reset(b)
-	d.src = &d.scan
-	if ev, err := d.event(b); err == nil {
-		scanned = copyEvent(ev)
+	if d.plain(d.text) {
+		scanned = copyEvent(&d.ev)
 	}
 	d.reset(b)
 	if ev, err := d.event(b); err == nil {
@@ -56,7 +54,7 @@ func TestScannerReadsWhatIsUsual(t *testing.T) {
 	for _, s := range []string{
 		`{"event_id":"0192f0c1","event":"order_paid","time":"2026-03-01T00:00:00Z","identifiers":{"phone":"13912345670","openid@wxapp1":["a","b"]},"properties":{"amount":328.50,"name":"面霜","list":[1,2,{"a":"b\n"}]}}`,
 		"{\n  \"event\" : \"a\" , \"identifiers\" : { \"x\" : 1 } ,\t\"properties\" : { } }",
-		`{"event":"a","n":null,"t":true,"f":false,"e":-1.5e-3}`,
+		`{"event":"a","n":null,"t":true,"f":false,"e":-1.5e-3}`, `{"event":"\u4e2d\ud83d\ude00","a\/b":"\"\\","properties":{"\u9762\u971c":"\u9762"}}`,
 	} {
 		if scanned, read := readBy([]byte(s)); scanned == nil || !reflect.DeepEqual(scanned, read) {
 			t.Errorf("%s\nscanner  %+v\njsontext %+v", s, scanned, read)
@@ -70,7 +68,7 @@ func TestScannerLeavesTheRare(t *testing.T) {
 	for i := range scanNames {
 		many += fmt.Sprintf(`,"x%d":1`, i)
 	}
-	for _, s := range []string{many + "}", `{"event":"\u4e2d"}`, `{"event":"a","\n":1}`} {
+	for _, s := range []string{many + "}"} {
 		if scanned, read := readBy([]byte(s)); scanned != nil || read == nil {
 			t.Errorf("%s\nscanner  %+v\njsontext %+v", s, scanned, read)
 		}
