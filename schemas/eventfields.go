@@ -54,41 +54,39 @@ func (d *EventDecoder) field(b []byte, name string) *Rejection {
 }
 
 func (d *EventDecoder) time(kind jsontext.Kind, text string) *Rejection {
+	want := "an integer of milliseconds since 1970"
 	switch kind {
 	case 'n':
 		return nil
 	case '"':
-		text = unquote(text)
+		text, want = unquote(text), "RFC 3339 with a zone, or integer milliseconds"
 	case '0':
 	default:
 		return reject(ReasonWrongShape, "time, at byte %d: want a string or a number", d.at())
 	}
 	ms, ok := eventTime(kind, text)
 	if !ok {
-		return reject(ReasonBadTime, "time, at byte %d: want RFC 3339 with a zone, or integer milliseconds, of 1970 to 9999", d.at())
+		return reject(ReasonBadTime, "time, at byte %d: want %s", d.at(), want)
+	}
+	if ms < 0 || ms > MaxEventTime {
+		return reject(ReasonBadTime, "time, at byte %d: want 1970 to 9999; a number is milliseconds", d.at())
 	}
 	d.ev.TimeMS, d.ev.HasTime = ms, true
 	return nil
 }
 
-// eventTime reads a time in ms since 1970 from a string, unquoted, or from a number.
+// eventTime reads a time in ms since 1970, of whatever year, from a string, unquoted, or from a number.
 func eventTime(kind jsontext.Kind, text string) (ms int64, ok bool) {
 	switch kind {
 	case '"':
 		var t time.Time
-		if err := t.UnmarshalText([]byte(text)); err != nil {
-			return 0, false
-		}
-		ms = t.UnixMilli()
+		err := t.UnmarshalText([]byte(text))
+		return t.UnixMilli(), err == nil
 	case '0':
-		var err error
-		if ms, err = strconv.ParseInt(text, 10, 64); err != nil {
-			return 0, false
-		}
-	default:
-		return 0, false
+		ms, err := strconv.ParseInt(text, 10, 64)
+		return ms, err == nil
 	}
-	return ms, ms >= 0 && ms <= MaxEventTime
+	return 0, false
 }
 
 func (d *EventDecoder) property(b []byte, name string) *Rejection {
