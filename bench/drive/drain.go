@@ -13,7 +13,7 @@ const drainMost = 20 * time.Minute
 // Drained watches a backlog of skip and then n events being counted, and returns the time that the n took: from when
 // skip were counted until all are.
 func (d *Driver) Drained(ctx context.Context, skip, n int64) (Window, error) {
-	if d.dep.Counted == nil {
+	if !d.tells() {
 		return Window{}, errors.New("a deployment that does not tell what it counted cannot be timed")
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, drainMost, fmt.Errorf("the backlog was not drained within %v", drainMost))
@@ -21,7 +21,7 @@ func (d *Driver) Drained(ctx context.Context, skip, n int64) (Window, error) {
 	var before edge
 	from := int64(-1)
 	for {
-		counted := d.dep.Counted() - d.base
+		counted := d.counted()
 		if from < 0 && counted >= skip {
 			before, from = d.edge(), counted
 		}

@@ -10,7 +10,6 @@ import (
 
 	"portrait/bench/latency"
 	"portrait/bench/stages"
-	"portrait/bench/traffic"
 	"portrait/pipeline"
 	"portrait/pipeline/kafka"
 )
@@ -22,7 +21,10 @@ type Deployment struct {
 	Events, Inbox int                  // partitions
 	Processes     map[string]int       // pids whose CPU and memory are told, by name
 	Disk          map[string]string    // directories whose size is told, by name
-	Counted       func() int64         // events in profiles, repeats at the source too; nil: nobody knows
+	Facts         int                  // partitions of the facts topic, of which what was counted is learnt if Counted is nil; 0: do not
+	Shared        bool                 // others use it, too: both public topics never rest
+	DocInterval   time.Duration        // how late a profile's document may be; 0: the default
+	Counted       func() int64         // events in profiles, repeats at the source too; nil: see Facts
 	Behind        func() time.Duration // how far ClickHouse is behind; nil: nobody knows
 	// Query asks ClickHouse; nil: there is none.
 	Query func(ctx context.Context, sql string) ([][]string, error)
@@ -31,10 +33,9 @@ type Deployment struct {
 // Driver drives one deployment.
 type Driver struct {
 	dep      Deployment
-	model    *traffic.Model
 	client   *kafka.Client
 	producer *kafka.Producer
-	plan     atomic.Pointer[traffic.Plan]
+	plan     atomic.Pointer[Traffic]
 	windows  atomic.Pointer[[]*window]
 	recent   *latency.Recorder // for the series
 	next     atomic.Int64      // number of the next event; all before it are handed over
@@ -44,7 +45,8 @@ type Driver struct {
 	watched  atomic.Pointer[timerWave]
 
 	topics []*reading // both public topics, for the verification
-	seen   *traffic.Observed
+	seen   Witness
+	facts  *ledger // what the facts topic says was counted; nil: it is not followed
 
 	stop    context.CancelFunc
 	workers sync.WaitGroup
@@ -70,14 +72,10 @@ func producerConfig() kafka.ProducerConfig {
 }
 
 // Open connects, and listens to the tag topic from now on.
-func Open(ctx context.Context, dep Deployment, config traffic.Config, model *traffic.Model) (_ *Driver, err error) {
-	plan, err := traffic.New(config)
-	if err != nil {
-		return nil, err
-	}
-	d := &Driver{dep: dep, model: model, recent: latency.NewRecorder(), begin: time.Now(), seen: traffic.NewObserved(plan, model)}
-	d.plan.Store(plan)
-	d.next.Store(plan.First())
+func Open(ctx context.Context, dep Deployment, load *Load) (_ *Driver, err error) {
+	d := &Driver{dep: dep, recent: latency.NewRecorder(), begin: time.Now(), seen: load.Witness}
+	d.plan.Store(&load.Traffic)
+	d.next.Store(load.Traffic.First())
 	d.windows.Store(&[]*window{})
 	// A client of its own: the goroutines of its connections then carry the bench's label.
 	stages.As(ctx, stages.Generator, func(ctx context.Context) {
@@ -88,6 +86,9 @@ func Open(ctx context.Context, dep Deployment, config traffic.Config, model *tra
 	if err == nil {
 		err = d.places(ctx)
 	}
+	if err == nil && d.dep.Counted == nil && d.dep.Facts > 0 {
+		d.facts, err = newLedger(ctx, d)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +97,9 @@ func Open(ctx context.Context, dep Deployment, config traffic.Config, model *tra
 	}
 	ctx, d.stop = context.WithCancel(ctx)
 	stages.As(ctx, stages.Recorder, d.listen)
+	if d.facts != nil {
+		stages.As(ctx, stages.Recorder, d.facts.follow)
+	}
 	d.work(ctx, d.hiccups)
 	d.work(ctx, d.sample)
 	return d, nil
@@ -145,22 +149,36 @@ func (d *Driver) Err() error {
 }
 
 // Sent is how many events are handed over, preloaded ones too.
-func (d *Driver) Sent() int64 { return d.next.Load() - d.plan.Load().First() }
+func (d *Driver) Sent() int64 { return d.next.Load() - d.traffic().First() }
 
 // Acked is how many of them the brokers have.
 func (d *Driver) Acked() int64 { return d.producer.Stats().Records }
 
 // Lag is how many acknowledged events are in no profile yet; -1 if nobody knows.
 func (d *Driver) Lag() int64 {
-	if d.dep.Counted == nil {
+	if !d.tells() {
 		return -1
 	}
 	acked := d.Acked() // first: what is acknowledged in between would make it too large
-	return max(0, acked-(d.dep.Counted()-d.base))
+	return max(0, acked-d.counted())
 }
 
-// Plan is the plan as far as it was decided.
-func (d *Driver) Plan() *traffic.Plan { return d.plan.Load() }
+// tells reports whether anybody knows what was counted.
+func (d *Driver) tells() bool { return d.dep.Counted != nil || d.facts != nil }
+
+// counted is how many events were counted since Open.
+func (d *Driver) counted() int64 {
+	if d.facts != nil {
+		return d.facts.counted.Load()
+	}
+	return d.dep.Counted() - d.base
+}
+
+// traffic is what is sent, as far as it was decided.
+func (d *Driver) traffic() Traffic { return *d.plan.Load() }
+
+// set decides what comes next.
+func (d *Driver) set(t Traffic) { d.plan.Store(&t) }
 
 // Preload sends each person's first event as fast as the deployment takes them, and waits until all are counted.
 func (d *Driver) Preload(ctx context.Context) (time.Duration, error) {
@@ -189,7 +207,7 @@ func (d *Driver) Drain(ctx context.Context, most time.Duration) error {
 	if err := d.producer.Flush(ctx); err != nil {
 		return errors.Join(err, context.Cause(ctx))
 	}
-	if d.dep.Counted == nil {
+	if !d.tells() {
 		return d.observe(ctx)
 	}
 	for d.Lag() > 0 {

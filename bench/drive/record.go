@@ -52,7 +52,7 @@ func (d *Driver) change(value []byte, now time.Time) {
 	if k = bytes.IndexByte(id, '"'); k < 0 {
 		return
 	}
-	plan := d.plan.Load()
+	plan := d.traffic()
 	n, ok := plan.Seq(id[:k])
 	if !ok || n < 0 {
 		return

@@ -12,6 +12,7 @@ import (
 
 // Settings say what was measured.
 type Settings struct {
+	Attached   bool    `json:"attached,omitempty"` // to a deployment that ran already
 	Broker     string  `json:"broker"`
 	ClickHouse string  `json:"clickhouse"`
 	Tags       int     `json:"tags"`

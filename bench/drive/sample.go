@@ -45,8 +45,8 @@ func (d *Driver) sample(ctx context.Context) error {
 		s := Sample{At: now.at.Sub(d.begin).Seconds(), Rate: float64(now.handed-before.handed) / took, Lag: now.lag,
 			Changes: now.changes - before.changes, P50: event.P50, P99: event.P99, Max: event.Max, Hiccup: hiccup.Max,
 			Memory: map[string]int64{}, CPUCores: map[string]float64{}}
-		if d.dep.Counted != nil {
-			all := d.dep.Counted()
+		if d.tells() {
+			all := d.counted()
 			if counted >= 0 {
 				s.Counted = float64(all-counted) / took
 			}

@@ -24,8 +24,8 @@ const slab = 256 << 10
 // send hands over the events up to number end, each when it is due, until the instant over (zero: never) has
 // passed. late gets how late the oldest event of each round was.
 func (d *Driver) send(ctx context.Context, end int64, over time.Time, late *latency.Recorder) error {
-	plan := d.plan.Load()
-	render := traffic.NewRenderer(plan)
+	plan := d.traffic()
+	render := plan.Writer()
 	buffer := make([]byte, 0, slab)
 	for n := d.next.Load(); n < end; {
 		now := time.Now()
@@ -40,15 +40,15 @@ func (d *Driver) send(ctx context.Context, end int64, over time.Time, late *late
 			late.Record(latency.Lateness, due)
 		}
 		for ; n < end && (n < 0 || !plan.At(n).After(now)); n++ {
-			e := plan.Event(n)
 			if cap(buffer)-len(buffer) < 1024 {
 				buffer = make([]byte, 0, slab)
 			}
 			from := len(buffer)
-			buffer = append(buffer, render.Key(&e)...)
+			var key []byte
+			buffer, key = render.Append(buffer, n)
 			mid := len(buffer)
-			buffer = render.Append(buffer, n, &e)
-			key, value := buffer[from:mid:mid], buffer[mid:len(buffer):len(buffer)]
+			buffer = append(buffer, key...)
+			value, key := buffer[from:mid:mid], buffer[mid:len(buffer):len(buffer)]
 			partition := schemas.PartitionOf(string(key), d.dep.Events)
 			if err := d.producer.Send(ctx, d.dep.Topics.Events, partition, kafka.Record{Key: key, Value: value}, nil); err != nil {
 				return fmt.Errorf("event %d: %w", n, err)
@@ -66,18 +66,18 @@ func (d *Driver) send(ctx context.Context, end int64, over time.Time, late *late
 // them, so nothing about latency may be concluded.
 func (d *Driver) Backlog(ctx context.Context, n int) error {
 	first := max(0, d.next.Load())
-	plan, err := d.plan.Load().Then(first, traffic.Stretch{Start: time.Now(), Rate: backlogRate})
+	plan, err := d.traffic().Then(first, traffic.Stretch{Start: time.Now(), Rate: backlogRate})
 	if err != nil {
 		return err
 	}
 	if d.next.Load() >= 0 {
-		d.plan.Store(plan)
+		d.set(plan)
 		d.next.Store(first)
 	}
 	stages.As(ctx, stages.Generator, func(ctx context.Context) {
 		if d.next.Load() < 0 { // preloaded events are a part of it
 			err = d.send(ctx, 0, time.Time{}, nil)
-			d.plan.Store(plan)
+			d.set(plan)
 		}
 		if err == nil {
 			err = d.send(ctx, first+int64(n), time.Time{}, nil)
@@ -109,11 +109,11 @@ const graceful = time.Second
 func (d *Driver) Run(ctx context.Context, s Stretch) ([]Window, error) {
 	first := max(0, d.next.Load())
 	start := time.Now().Add(200 * time.Millisecond).Truncate(time.Millisecond)
-	plan, err := d.plan.Load().Then(first, traffic.Stretch{Start: start, Rate: s.Rate, Burst: s.Burst})
+	plan, err := d.traffic().Then(first, traffic.Stretch{Start: start, Rate: s.Rate, Burst: s.Burst})
 	if err != nil {
 		return nil, err
 	}
-	d.plan.Store(plan)
+	d.set(plan)
 	d.next.Store(first)
 	list := windows(first, start, &s)
 	d.windows.Store(&list)

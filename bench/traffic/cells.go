@@ -1,12 +1,24 @@
 package traffic
 
-import "math/bits"
+import (
+	"math/bits"
+	"time"
+)
 
-// zone is the deployment's: Asia/Shanghai, eight hours east all year.
+// The time zone of a deployment that does not say otherwise: Asia/Shanghai, eight hours east all year.
 const (
 	zoneOffset = 8 * 3_600_000
 	dayLength  = 86_400_000
 )
+
+// day is the calendar day of an instant (ms) in a zone; nil is Asia/Shanghai, without a look at tables.
+func day(ms int64, zone *time.Location) int64 {
+	if zone == nil {
+		return (ms + zoneOffset) / dayLength
+	}
+	_, east := time.UnixMilli(ms).In(zone).Zone()
+	return (ms + int64(east)*1000) / dayLength
+}
 
 // cellOf is the number of the cell an event counts in.
 func cellOf(e *Event) uint8 {
@@ -101,7 +113,7 @@ func (c cells) total(f *feature) (sum cell, seen uint8) {
 
 // value is a feature's value at an instant, in ms: a count, an amount, a time in ms or an age in ms; or a city.
 // absent is what a rule reads when nothing happened yet.
-func (f *feature) value(c cells, now int64) (number float64, city string) {
+func (f *feature) value(c cells, now int64, zone *time.Location) (number float64, city string) {
 	sum, seen := c.total(f)
 	if sum.count == 0 {
 		if f.kind == "recency" {
@@ -128,7 +140,7 @@ func (f *feature) value(c cells, now int64) (number float64, city string) {
 			return float64(bits.OnesCount8(seen)), ""
 		}
 		// Calendar days: a run is shorter than a day, so it touches the day of its first and that of its last event.
-		if (sum.first+zoneOffset)/dayLength != (sum.last+zoneOffset)/dayLength {
+		if day(sum.first, zone) != day(sum.last, zone) {
 			return 2, ""
 		}
 		return 1, ""
@@ -152,13 +164,13 @@ func (f *feature) value(c cells, now int64) (number float64, city string) {
 
 // holds evaluates a condition.
 func (m *Model) holds(c *condition, of cells, now int64) bool {
-	left, city := m.features[c.feature].value(of, now)
+	left, city := m.features[c.feature].value(of, now, m.zone)
 	if c.text != "" {
 		return city == c.text
 	}
 	right := c.number
 	if c.value == "" {
-		right, _ = m.features[c.other].value(of, now)
+		right, _ = m.features[c.other].value(of, now, m.zone)
 	}
 	switch c.op {
 	case ">=":

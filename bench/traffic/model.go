@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // all stands for every kind, or every category.
@@ -54,7 +55,18 @@ type Model struct {
 	comment  string
 	features []feature
 	tags     []tag
+	zone     *time.Location // of calendar days; nil: Asia/Shanghai
 }
+
+// InZone returns the model for a deployment whose calendar days are those of a zone.
+func (m *Model) InZone(zone *time.Location) *Model {
+	other := *m
+	other.zone = zone
+	return &other
+}
+
+// Name is the catalogue's.
+func (m *Model) Name() string { return m.name }
 
 // Tags is how many tags the model has.
 func (m *Model) Tags() int { return len(m.tags) }

@@ -57,7 +57,9 @@ type profile struct {
 	version uint64 // of the newest document or tombstone
 	tagged  uint64 // tag_version of that document
 	events  int64
+	gaps    int64
 	live    bool // the newest is a document
+	ours    bool // a document had identifiers of this run
 	gone    bool // the tag topic says merged
 	tags    set  // by the changes
 	said    set  // by the document
@@ -69,13 +71,18 @@ type profile struct {
 type Observed struct {
 	plan     *Plan
 	slots    *slots
+	shared   bool // with others: their profiles and tags are not judged
 	profiles map[uuid.UUID]*profile
 
-	Changes, Repeats, Gaps int64 // of the tag topic: kept, dropped by version, and breaks of the chain
-	Unknown                int64 // tags or values that the model does not have
-	Events                 int64 // that the newest documents of all profiles count together
-	Documents              int64
+	Changes, Repeats int64 // of the tag topic: kept, and dropped by version
+	Unknown          int64 // tags or values that the model does not have
+	Events           int64 // that the newest documents of all profiles count together
+	Documents        int64
 }
+
+// Shared says that others use the deployment, too: profiles of theirs may come and go, their chains began
+// before anybody looked, and the catalogue has more tags than the model.
+func (o *Observed) Shared() { o.shared = true }
 
 // NewObserved has seen nothing.
 func NewObserved(p *Plan, m *Model) *Observed {
@@ -133,7 +140,7 @@ func (o *Observed) Change(value []byte) error {
 	}
 	o.Changes++
 	if r.previous != p.changed {
-		o.Gaps++
+		p.gaps++
 	}
 	p.changed = r.version
 	if string(r.change) == `"merged"` {
@@ -148,7 +155,7 @@ func (o *Observed) Change(value []byte) error {
 func (o *Observed) apply(p *profile, tag, value string) {
 	span, ok := o.slots.of[tag]
 	if !ok {
-		o.Unknown++
+		o.unknown()
 		return
 	}
 	p.tags.drop(span[0], span[1])
@@ -158,6 +165,13 @@ func (o *Observed) apply(p *profile, tag, value string) {
 	if n, ok := o.slots.number[tag+"\x00"+value]; ok {
 		p.tags.put(n)
 	} else {
+		o.unknown()
+	}
+}
+
+// unknown counts a tag or value that the model does not have.
+func (o *Observed) unknown() {
+	if !o.shared {
 		o.Unknown++
 	}
 }
@@ -203,7 +217,7 @@ func (o *Observed) read(p *profile, value []byte) error {
 				if n, ok := o.slots.number[tag+"\x00"+string(v)]; ok {
 					p.said.put(n)
 				} else {
-					o.Unknown++
+					o.unknown()
 				}
 				return nil
 			})
@@ -220,6 +234,8 @@ func (o *Observed) read(p *profile, value []byte) error {
 	}
 	if len(p.nodes) == 0 {
 		p.events = 0 // of another run: not ours to count
+	} else {
+		p.ours = true
 	}
 	return err
 }

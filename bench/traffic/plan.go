@@ -116,7 +116,9 @@ var (
 )
 
 const (
-	devices = 4    // per person
+	// Devices is how many devices a person has when events link.
+	Devices = 4
+	devices = Devices
 	large   = 5000 // amounts from here on are large, in tenths; amounts are 100.0 to 999.9
 )
 

@@ -61,8 +61,12 @@ func (o *Observed) Verify(plan *Plan, m *Model, sent, now int64) []bench.Check {
 	for from := 0; from < n; from += shardPersons {
 		o.shard(m, from, min(n, from+shardPersons), sent, now, home, events, identity, tags)
 	}
-	live := int64(0)
+	live, gaps := int64(0), int64(0)
 	for id, p := range o.profiles {
+		if o.shared && !p.ours {
+			continue
+		}
+		gaps += p.gaps
 		if p.gone || !p.live {
 			continue
 		}
@@ -70,8 +74,11 @@ func (o *Observed) Verify(plan *Plan, m *Model, sent, now int64) []bench.Check {
 		topic.want(p.changed == p.tagged, "%s: newest change is %d, its document has %d", id, p.changed, p.tagged)
 		topic.want(p.tags.equal(p.said), "%s: the changes add up to %s, the document says %s", id, o.names(p.tags), o.names(p.said))
 	}
-	topic.want(o.Gaps == 0, "%d gaps in the chains of versions", o.Gaps)
+	topic.want(gaps == 0, "%d gaps in the chains of versions", gaps)
 	topic.want(o.Unknown == 0, "%d tags or values that the catalogue does not have", o.Unknown)
+	if o.shared {
+		strangers = 0
+	}
 	identity.want(identity.compared == live-strangers, "%d profiles are alive, %d are expected", live-strangers, identity.compared)
 	return []bench.Check{events.check(), identity.check(), tags.check(), topic.check()}
 }

@@ -15,6 +15,7 @@ and pauses; each command checks what came out, and its exit code is 1 if anythin
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(
+		benchCatalogCommand(),
 		benchCompareCommand(),
 		benchDrainCommand(),
 		benchMachineCommand(),

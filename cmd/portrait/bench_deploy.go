@@ -19,9 +19,12 @@ import (
 	"portrait/sinks/clickhouse"
 )
 
-// benchTarget are the flags that say what is measured: a deployment of its own, started for the run, and the shape of
-// its traffic.
+// benchTarget are the flags that say what is measured: a deployment of its own, started for the run, or one that runs
+// already, and the shape of its traffic.
 type benchTarget struct {
+	attach     bool // one that runs already; prefix and config say where
+	prefix     string
+	config     string
 	broker     string
 	clickhouse string
 	data       string
@@ -90,6 +93,9 @@ func prepareBench(ctx context.Context, o *benchTarget, out io.Writer) (_ *benchD
 		if d.model, err = traffic.NewModel(o.tags); err != nil {
 			return nil, err
 		}
+	}
+	if o.attach {
+		return d, d.attachTo(ctx, o)
 	}
 	dir, err := d.directory(o.data)
 	if err != nil {
@@ -187,8 +193,11 @@ func (d *benchDeployment) startService(ctx context.Context, out io.Writer) (err 
 	return nil
 }
 
-// run lets the service work, and returns when it owns every partition.
+// run lets the service work, and returns when it owns every partition. One that was attached to runs already.
 func (d *benchDeployment) run(ctx context.Context) error {
+	if d.service == nil {
+		return nil
+	}
 	running, cancel := context.WithCancel(ctx)
 	d.stop, d.ended = cancel, make(chan error, 1)
 	go func() { d.ended <- d.service.Run(running) }()

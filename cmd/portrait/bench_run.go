@@ -46,11 +46,13 @@ is compared with the plan; a run that could not keep its plan is invalid. The ex
 if a condition of --fail holds.`,
 		Example: `  portrait bench run
   portrait bench run --rate 50000 --clickhouse none --fail 'p99>500ms' --html report.html
-  portrait bench run --broker apache --catalog 300 --merges 0.1 --burst 3:1s/10s`,
+  portrait bench run --broker apache --catalog 300 --merges 0.1 --burst 3:1s/10s
+  portrait bench run --attach --broker kafka:9092 --prefix portrait --clickhouse none --rate 2000`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.command(cmd.Context()) },
 	}
 	o.addRun(c)
+	o.addAttach(c)
 	f := c.Flags()
 	f.IntVar(&o.windows, "repeats", 3, "windows, one behind the other")
 	f.StringArrayVar(&o.fail, "fail", nil, "condition under which the run fails, for example 'p99>500ms'; may be repeated")
@@ -128,8 +130,10 @@ func (o *benchRun) measure(ctx context.Context, burst traffic.Burst) (*drive.Rep
 	for i := range windows {
 		events += windows[i].HandedOver
 	}
-	if err := s.stages(cpu.Bytes(), events); err != nil {
-		return nil, err
+	if !o.attach { // else the profile holds nothing but the bench
+		if err := s.stages(cpu.Bytes(), events); err != nil {
+			return nil, err
+		}
 	}
 	if o.cpuprofile != "" {
 		if err := os.WriteFile(o.cpuprofile, cpu.Bytes(), 0o644); err != nil {
@@ -142,10 +146,12 @@ func (o *benchRun) measure(ctx context.Context, burst traffic.Burst) (*drive.Rep
 // session is a deployment with a driver on it and a report to fill.
 type session struct {
 	*benchDeployment
-	driver *drive.Driver
-	report *drive.Report
-	out    io.Writer
-	began  time.Time
+	driver  *drive.Driver
+	report  *drive.Report
+	out     io.Writer
+	began   time.Time
+	preload time.Time // instant of the preloaded events
+	name    string    // of the run, part of its identifiers
 }
 
 // openSession starts a deployment and preloads its profiles.
@@ -176,11 +182,17 @@ func connectSession(ctx context.Context, o *benchTarget, kind string,
 	if s.benchDeployment, err = start(ctx, o, s.out); err != nil {
 		return nil, err
 	}
-	if s.driver, err = drive.Open(ctx, s.drive, o.traffic(), s.model); err != nil {
+	shape := o.traffic()
+	load, err := drive.NewLoad(shape, s.model, o.attach)
+	if err != nil {
+		return nil, err
+	}
+	s.preload, s.name = shape.Preload, shape.Run
+	if s.driver, err = drive.Open(ctx, s.drive, load); err != nil {
 		return nil, err
 	}
 	s.report = &drive.Report{Kind: kind, At: time.Now().UTC(), Machine: meter.ThisMachine(), Revision: revision(),
-		Settings: drive.Settings{Broker: o.broker, ClickHouse: o.clickhouse, Tags: o.tags, Keys: o.keys, Profiles: o.profiles,
+		Settings: drive.Settings{Attached: o.attach, Broker: o.broker, ClickHouse: o.clickhouse, Tags: o.tags, Keys: o.keys, Profiles: o.profiles,
 			Merges: o.merges, Cache: o.cache, Seed: o.seed}}
 	return s, nil
 }
@@ -211,6 +223,9 @@ func (s *session) finish(ctx context.Context) (*drive.Report, error) {
 	var err error
 	if s.report.Checks, err = s.driver.Verify(ctx); err != nil {
 		return nil, err
+	}
+	if s.service == nil {
+		s.say("what this run leaves in the deployment: %d profiles whose identifiers contain %q", s.report.Settings.Profiles, s.name)
 	}
 	s.report.Settle()
 	return s.report, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,6 +34,7 @@ results are compared with the plan; without that there is no rate. The JSON has 
 		},
 	}
 	o.add(c)
+	o.addAttach(c)
 	f := c.Flags()
 	f.Float64Var(&s.From, "from", 20_000, "the first rate tried, events per second")
 	f.Float64Var(&s.Most, "most", 500_000, "the highest rate tried")
@@ -92,7 +94,10 @@ func benchDrainCommand() *cobra.Command {
 		Short: "How fast a backlog is worked off",
 		Long: `Write a backlog while nothing reads it, then let the service work, and tell how many events a second it
 counts until nothing is left. The profiles' first events are a part of the backlog that is not timed. Each repeat
-is a deployment of its own; all results are compared with the plan.`,
+is a deployment of its own; all results are compared with the plan.
+
+With --attach the deployment reads while the backlog is written, as fast as its brokers take it; it is timed all the same,
+and the run is invalid if the deployment kept up with the writing, because then that was measured.`,
 		Example: "  portrait bench drain --broker apache --clickhouse none --events 3000000",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -104,6 +109,7 @@ is a deployment of its own; all results are compared with the plan.`,
 		},
 	}
 	o.add(c)
+	o.addAttach(c)
 	f := c.Flags()
 	f.IntVar(&events, "events", 2_000_000, "events of the backlog, beside the profiles' first ones")
 	f.IntVar(&repeats, "repeats", 3, "deployments to drain")
@@ -116,7 +122,7 @@ func benchDrain(ctx context.Context, o *benchTarget, events, repeats int) (*driv
 	var rates []float64
 	for k := range repeats {
 		one := *o
-		if o.data != "" && repeats > 1 {
+		if o.data != "" && repeats > 1 && !o.attach {
 			one.data = o.data + "-" + string(rune('1'+k))
 		}
 		report, rate, err := drainOnce(ctx, &one, events)
@@ -145,6 +151,9 @@ func drainOnce(ctx context.Context, o *benchTarget, events int) (*drive.Report, 
 		return nil, 0, err
 	}
 	defer s.Close()
+	if o.attach {
+		return s.drainAttached(ctx, events)
+	}
 	if err := s.driver.Backlog(ctx, events); err != nil {
 		return nil, 0, err
 	}
@@ -152,7 +161,40 @@ func drainOnce(ctx context.Context, o *benchTarget, events int) (*drive.Report, 
 	if err := s.run(ctx); err != nil {
 		return nil, 0, err
 	}
-	window, err := s.driver.Drained(ctx, int64(o.profiles), int64(events))
+	return s.drained(ctx, o.profiles, events)
+}
+
+// drainAttached writes a backlog to a deployment that reads it meanwhile.
+func (s *session) drainAttached(ctx context.Context, events int) (*drive.Report, float64, error) {
+	if _, err := s.driver.Preload(ctx); err != nil {
+		return nil, 0, err
+	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	sent := make(chan error, 1)
+	var waiting int64
+	go func() {
+		err := s.driver.Backlog(ctx, events)
+		waiting = s.driver.Lag()
+		if err != nil {
+			fail(fmt.Errorf("backlog: %w", err))
+		}
+		sent <- err
+	}()
+	report, rate, err := s.drained(ctx, s.report.Settings.Profiles, events)
+	if failed := <-sent; err == nil {
+		err = failed
+	}
+	if err == nil && waiting < int64(events)/4 {
+		report.Invalid = fmt.Sprintf("when the backlog was written, %d of %d events were left: the writing was measured, not the deployment", waiting, events)
+		report.Settle()
+	}
+	return report, rate, err
+}
+
+// drained times a backlog.
+func (s *session) drained(ctx context.Context, profiles, events int) (*drive.Report, float64, error) {
+	window, err := s.driver.Drained(ctx, int64(profiles), int64(events))
 	if err != nil {
 		return nil, 0, err
 	}

@@ -61,7 +61,7 @@ func (o *benchTimers) measure(ctx context.Context) (*drive.Report, error) {
 	}
 	defer s.Close()
 	// The rule says longer than; so the first instant at which it holds is a millisecond behind.
-	due := s.driver.Plan().Config().Preload.Add(o.after + time.Millisecond)
+	due := s.preload.Add(o.after + time.Millisecond)
 	warmup := time.Until(due.Add(-o.before))
 	if warmup < time.Second {
 		return nil, fmt.Errorf("timers: preloading %d profiles ended %.0f s before their deadline; raise --after", o.profiles, time.Until(due).Seconds())
