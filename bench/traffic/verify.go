@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -176,13 +177,17 @@ func (p *Plan) walk(from, to int, sent int64) []person {
 }
 
 // names lists the tags of a set.
-func (o *Observed) names(s set) string {
+func (o *Observed) names(s set) string { return o.slots.names(s) }
+
+// names lists the tags of a set.
+func (l *slots) names(s set) string {
 	var list []string
-	for key, n := range o.slots.number {
+	for key, n := range l.number {
 		if s.has(n) {
 			list = append(list, strings.Replace(key, "\x00", "=", 1))
 		}
 	}
+	slices.Sort(list)
 	if len(list) > 8 {
 		return fmt.Sprintf("%v and %d more", list[:8], len(list)-8)
 	}
