@@ -95,7 +95,7 @@ func (r *Routing) Hear(b *kafka.Batch, before, got Clocks, guard *router.ClockGu
 
 // InboxOutput is the output of one record of a router or of its ticker.
 func InboxOutput(topics Topics, in *router.Inbox) Output {
-	e := wire.Encoder{B: make([]byte, 0, 1024)}
+	e := wire.Encoder{B: make([]byte, 0, in.Size)}
 	in.Record.Encode(&e)
 	return Output{Topic: topics.Inbox, Partition: in.Partition, Record: kafka.Record{Value: e.B}}
 }

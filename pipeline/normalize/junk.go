@@ -33,17 +33,31 @@ func isJunk(s string) bool {
 	if s == "" || isSame(s) {
 		return true
 	}
-	if len(s) <= 24 { // no word or id of the list is longer
-		lower := strings.ToLower(s)
-		if isJunkWord(lower) || strings.ContainsAny(lower, "-:") && isJunkWord(withoutSeparators(lower)) {
-			return true
-		}
+	if !isPlain(s) {
+		return len(s) <= longestJunk && isJunkWord(strings.ToLower(s)) || strings.ContainsFunc(s, unicode.IsControl)
 	}
-	return strings.ContainsFunc(s, unicode.IsControl)
+	return len(s) <= longestJunk && isPlainJunk(s)
 }
 
-func withoutSeparators(s string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(s, "-", ""), ":", "")
+// longestJunk is the length of the list's longest word, rounded up.
+const longestJunk = 24
+
+// isPlainJunk looks for s in the list, and for s without separators.
+func isPlainJunk(s string) bool {
+	var lower, bare [longestJunk]byte
+	n := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+		if c != '-' && c != ':' {
+			bare[n] = c
+			n++
+		}
+	}
+	return isJunkWord(string(lower[:len(s)])) || n < len(s) && isJunkWord(string(bare[:n]))
 }
 
 // isSame says whether s is zeros only, or one character at least sameLeast times; separators of

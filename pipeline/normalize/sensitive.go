@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
+	"unicode/utf8"
+	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -42,12 +44,50 @@ func newSensitiveName(name string) sensitiveName {
 // front of fields that were found outside of "properties".
 func (n *Normalizer) sensitiveName(key string) *sensitiveName {
 	key = strings.TrimLeft(key, "$")
+	if !n.filter.passes(key) {
+		return nil
+	}
 	for i := range n.sensitive {
 		if s := &n.sensitive[i]; strings.EqualFold(s.name, key) {
 			return s
 		}
 	}
 	return nil
+}
+
+// nameFilter tells of nearly every key at a glance that no sensitive name equals it: for a byte that a key may
+// begin with, the lengths of the names that do. Names that are not ASCII let every key pass.
+type nameFilter struct {
+	lengths [256]uint64 // bit l: length l, modulo 64
+	all     bool
+}
+
+func newNameFilter(names []sensitiveName) (f nameFilter) {
+	for i := range names {
+		name := names[i].name
+		if name == "" || !isASCII(name) {
+			f.all = true
+			continue
+		}
+		bit := uint64(1) << (len(name) & 63)
+		f.lengths[strings.ToLower(name)[0]] |= bit
+		f.lengths[strings.ToUpper(name)[0]] |= bit
+	}
+	return f
+}
+
+// passes says false only if no name equals the key, whatever the case. Letters beyond ASCII have cases within it.
+func (f *nameFilter) passes(key string) bool {
+	return f.all || key != "" && f.lengths[key[0]]>>(len(key)&63)&1 != 0 || !isASCII(key)
+}
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // hash returns "<key id>.<MAC of domain:value>".
@@ -58,7 +98,7 @@ func (n *Normalizer) hash(domain, value string) string {
 	n.sum = n.mac.Sum(n.sum[:0])
 	n.buf = append(append(n.buf[:0], n.keyID...), '.')
 	n.buf = base64.RawURLEncoding.AppendEncode(n.buf, n.sum)
-	return string(n.buf)
+	return n.slab.join(unsafe.String(unsafe.SliceData(n.buf), len(n.buf)))
 }
 
 // isHashed says whether a producer has hashed the value itself, with the deployment's key.

@@ -36,7 +36,7 @@ func BenchmarkRoute(b *testing.B) {
 						b.Fatalf("%+v", out.Counts)
 					}
 					for k := 0; encode && k < len(out.Inbox); k++ {
-						var e wire.Encoder
+						e := wire.Encoder{B: make([]byte, 0, out.Inbox[k].Size)}
 						out.Inbox[k].Record.Encode(&e)
 					}
 				}

@@ -36,6 +36,7 @@ type Fetch struct {
 type Inbox struct {
 	Partition int
 	Record    *wire.InboxRecord
+	Size      int // bytes of Record when encoded, or a few per cent more
 }
 
 // Stamp returns the largest stamp in the record, for Ticker.Sent.
@@ -83,9 +84,9 @@ type Router struct {
 	norm      *normalize.Normalizer
 	decoder   *schemas.EventDecoder
 	partition int32
-	idPrefix  string // of ids for events without one: "topic/partition/"
-	open      []int  // per inbox partition: index into out.Inbox of its unfinished record, or -1
-	sizes     []int  // per inbox partition: bytes in that record
+	idPrefix  string       // of ids for events without one: "topic/partition/"
+	open      []int        // per inbox partition: index into out.Inbox of its unfinished record, or -1
+	events    []wire.Event // to be given out, a piece at a time
 	out       *Output
 	now       int64
 	routed    []place // items of the fetch in order, for stamps
@@ -105,7 +106,7 @@ func New(dep *schemas.Deployment, norm *normalize.Normalizer, topic string, even
 	}
 	return &Router{
 		dep: dep, hash: dep.Hash(), norm: norm, decoder: schemas.NewEventDecoder(), partition: eventsPartition,
-		idPrefix: topic + "/", open: make([]int, dep.InboxPartitions), sizes: make([]int, dep.InboxPartitions),
+		idPrefix: topic + "/", open: make([]int, dep.InboxPartitions),
 	}
 }
 
@@ -147,7 +148,12 @@ func (r *Router) item(offset, kafka int64, it schemas.Item) {
 		r.reject(at, kafka, it.Raw, it.Err)
 		return
 	}
-	ev := &wire.Event{At: at}
+	if len(r.events) == 0 {
+		r.events = make([]wire.Event, MaxItems)
+	}
+	ev := &r.events[0]
+	r.events = r.events[1:]
+	ev.At = at
 	var repairs normalize.Repairs
 	r.norm.Event(it.Event, ev, &repairs)
 	if len(ev.Identifiers) == 0 {
@@ -182,16 +188,16 @@ func (r *Router) item(offset, kafka int64, it schemas.Item) {
 // add appends an item to the open record of an inbox partition, or to a new one.
 func (r *Router) add(partition int, item wire.Routed, size int, at int64) {
 	k := r.open[partition]
-	if k < 0 || len(r.out.Inbox[k].Record.Routed) == MaxItems || r.sizes[partition]+size > MaxRecordBytes {
+	if k < 0 || len(r.out.Inbox[k].Record.Routed) == MaxItems || r.out.Inbox[k].Size+size > MaxRecordBytes {
 		k = len(r.out.Inbox)
-		r.out.Inbox = append(r.out.Inbox, Inbox{Partition: partition, Record: &wire.InboxRecord{
+		r.out.Inbox = append(r.out.Inbox, Inbox{Partition: partition, Size: recordOverhead, Record: &wire.InboxRecord{
 			Deployment: r.hash, Source: wire.FromRouter, From: r.partition,
 		}})
-		r.open[partition], r.sizes[partition] = k, recordOverhead
+		r.open[partition] = k
 	}
 	record := r.out.Inbox[k].Record
 	record.Routed = append(record.Routed, item)
-	r.sizes[partition] += size
+	r.out.Inbox[k].Size += size
 	r.routed = append(r.routed, place{inbox: k, item: len(record.Routed) - 1, at: at})
 }
 

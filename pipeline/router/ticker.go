@@ -1,6 +1,8 @@
 package router
 
 import (
+	"encoding/binary"
+
 	"portrait/schemas"
 	"portrait/schemas/wire"
 )
@@ -131,5 +133,5 @@ func (t *Ticker) tick(inbox int) Inbox {
 		rec.Ticks = append(rec.Ticks, wire.Tick{Partition: int32(e), Stamp: s.stamp})
 		s.sent[inbox] = s.stamp
 	}
-	return Inbox{Partition: inbox, Record: rec}
+	return Inbox{Partition: inbox, Record: rec, Size: recordOverhead + 2*binary.MaxVarintLen64*len(rec.Ticks)}
 }
