@@ -21,7 +21,7 @@ type Deployment struct {
 	Events, Inbox int                  // partitions
 	Processes     map[string]int       // pids whose CPU and memory are told, by name
 	Disk          map[string]string    // directories whose size is told, by name
-	Facts         int                  // partitions of the facts topic, of which what was counted is learnt if Counted is nil; 0: do not
+	Facts         int                  // partitions of the facts topic, of which is learnt what was counted if nobody else tells
 	Shared        bool                 // others use it, too: both public topics never rest
 	DocInterval   time.Duration        // how late a profile's document may be; 0: the default
 	Counted       func() int64         // events in profiles, repeats at the source too; nil: see Facts
@@ -44,9 +44,10 @@ type Driver struct {
 	begin    time.Time
 	watched  atomic.Pointer[timerWave]
 
-	topics []*reading // both public topics, for the verification
-	seen   Witness
-	facts  *ledger // what the facts topic says was counted; nil: it is not followed
+	topics  []*reading // what is public, for the verification
+	seen    Witness
+	letters int64   // dead letters of this run
+	facts   *ledger // what the facts topic says was counted; nil: it is not followed
 
 	stop    context.CancelFunc
 	workers sync.WaitGroup
@@ -59,7 +60,7 @@ type Driver struct {
 type reading struct {
 	topic     string
 	partition int
-	changes   bool // else documents
+	take      func(*kafka.Record) error // what becomes of a record
 	fetcher   *kafka.Fetcher
 	next      int64
 }
@@ -86,8 +87,14 @@ func Open(ctx context.Context, dep Deployment, load *Load) (_ *Driver, err error
 	if err == nil {
 		err = d.places(ctx)
 	}
-	if err == nil && d.dep.Counted == nil && d.dep.Facts > 0 {
+	sample, isSample := load.Witness.(*sampleWitness)
+	if err == nil && d.dep.Facts > 0 && (d.dep.Counted == nil || isSample) {
 		d.facts, err = newLedger(ctx, d)
+	}
+	if isSample {
+		if sample.facts = d.facts; d.facts == nil && err == nil {
+			err = errors.New("a sample can be judged by the facts topic only, and the deployment has none")
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -105,19 +112,20 @@ func Open(ctx context.Context, dep Deployment, load *Load) (_ *Driver, err error
 	return d, nil
 }
 
-// places notes where both public topics end: what comes behind is looked at.
+// places notes where the public topics end: what comes behind is looked at.
 func (d *Driver) places(ctx context.Context) error {
-	for _, changes := range []bool{true, false} {
-		topic := d.dep.Topics.Profiles
-		if changes {
-			topic = d.dep.Topics.Tags
-		}
-		for p := range d.dep.Inbox {
-			_, end, err := d.client.Offsets(ctx, topic, p)
+	t := &d.dep.Topics
+	for _, of := range []struct {
+		topic      string
+		partitions int
+		take       func(*kafka.Record) error
+	}{{t.Tags, d.dep.Inbox, d.takeChange}, {t.Profiles, d.dep.Inbox, d.takeDocument}, {t.Rejected, d.dep.Events, d.takeLetter}} {
+		for p := range of.partitions {
+			_, end, err := d.client.Offsets(ctx, of.topic, p)
 			if err != nil {
 				return err
 			}
-			d.topics = append(d.topics, &reading{topic, p, changes, kafka.NewFetcher(d.client, topic, p, end), end})
+			d.topics = append(d.topics, &reading{of.topic, p, of.take, kafka.NewFetcher(d.client, of.topic, p, end), end})
 		}
 	}
 	return nil
@@ -168,10 +176,10 @@ func (d *Driver) tells() bool { return d.dep.Counted != nil || d.facts != nil }
 
 // counted is how many events were counted since Open.
 func (d *Driver) counted() int64 {
-	if d.facts != nil {
-		return d.facts.counted.Load()
+	if d.dep.Counted != nil {
+		return d.dep.Counted() - d.base
 	}
-	return d.dep.Counted() - d.base
+	return d.facts.counted.Load()
 }
 
 // traffic is what is sent, as far as it was decided.

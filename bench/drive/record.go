@@ -15,7 +15,7 @@ import (
 // listen follows every partition of the tag topic from where it ended at Open.
 func (d *Driver) listen(ctx context.Context) {
 	for _, r := range d.topics {
-		if !r.changes {
+		if r.topic != d.dep.Topics.Tags {
 			continue
 		}
 		d.work(ctx, func(ctx context.Context) error {

@@ -15,6 +15,8 @@ type Settings struct {
 	Attached   bool    `json:"attached,omitempty"` // to a deployment that ran already
 	Broker     string  `json:"broker"`
 	ClickHouse string  `json:"clickhouse"`
+	Events     string  `json:"events,omitempty"`  // file of the sample that was sent; else it was computed
+	Catalog    string  `json:"catalog,omitempty"` // as it was named
 	Tags       int     `json:"tags"`
 	Keys       string  `json:"keys"`
 	Profiles   int     `json:"profiles"`

@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,8 @@ func (d *Driver) Verify(ctx context.Context) ([]bench.Check, error) {
 	sent := d.next.Load() // if it did not come out, the checks say what is missing
 	checks := d.seen.Verify(d.traffic(), sent, time.Now().UnixMilli())
 	if d.facts != nil {
-		checks = append(checks, d.facts.check(sent-d.traffic().First()))
+		checks = append(checks, d.facts.check(sent-d.traffic().First()),
+			bench.Check{Name: "nothing refused", OK: d.letters == 0, Detail: fmt.Sprintf("%d dead letters of this run", d.letters)})
 	}
 	if d.dep.Query == nil {
 		return checks, nil
@@ -43,7 +45,7 @@ func (d *Driver) Verify(ctx context.Context) ([]bench.Check, error) {
 	return append(checks, stored), err
 }
 
-// observe reads both public topics until everything sent has come out. Where others use them, too, they have no end: they are
+// observe reads the public topics until everything sent has come out. Where others use them, too, they have no end: they are
 // read once more then, for what was published before the last document.
 func (d *Driver) observe(ctx context.Context) error {
 	for {
@@ -95,7 +97,7 @@ func (d *Driver) read(ctx context.Context, r *reading) error {
 			return err
 		}
 		for i := range b.Records {
-			if err := d.take(r, &b.Records[i]); err != nil {
+			if err := r.take(&b.Records[i]); err != nil {
 				return fmt.Errorf("%s partition %d offset %d: %w", r.topic, r.partition, b.Records[i].Offset, err)
 			}
 		}
@@ -104,10 +106,17 @@ func (d *Driver) read(ctx context.Context, r *reading) error {
 	return nil
 }
 
-func (d *Driver) take(r *reading, record *kafka.Record) (err error) {
-	if r.changes {
-		return d.seen.Change(record.Value)
+func (d *Driver) takeChange(record *kafka.Record) error { return d.seen.Change(record.Value) }
+
+// takeLetter counts dead letters of this run.
+func (d *Driver) takeLetter(record *kafka.Record) error {
+	if bytes.Contains(record.Value, []byte(d.traffic().EventPrefix())) {
+		d.letters++
 	}
+	return nil
+}
+
+func (d *Driver) takeDocument(record *kafka.Record) (err error) {
 	version := uint64(0)
 	for _, h := range record.Headers {
 		if h.Key == "version" {

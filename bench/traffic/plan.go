@@ -3,7 +3,6 @@ package traffic
 import (
 	"fmt"
 	"math/bits"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -139,7 +138,7 @@ type Plan struct {
 	config    Config
 	zipf      *zipf
 	links     uint64
-	stretches []Stretch
+	stretches schedule
 }
 
 // New checks the shape and returns a plan of preloaded events only.
@@ -157,16 +156,10 @@ func New(c Config) (*Plan, error) {
 // Then returns the plan that goes on from event first, which ends what was planned before, with a stretch
 // without an end. It must not start before events that come earlier.
 func (p *Plan) Then(first int64, s Stretch) (*Plan, error) {
-	if s.Rate <= 0 || s.Rate > 10_000_000 {
-		return nil, fmt.Errorf("traffic: a rate of %v events/s; want above 0, at most 10,000,000", s.Rate)
-	}
-	if n := len(p.stretches); n > 0 && (first < p.stretches[n-1].first || s.Start.Before(p.stretches[n-1].Start)) {
-		return nil, fmt.Errorf("traffic: a stretch from event %d at %v begins before the one ahead of it", first, s.Start)
-	}
-	s.first = first
+	stretches, err := p.stretches.then(first, s)
 	next := *p
-	next.stretches = append(slices.Clip(slices.Clone(p.stretches)), s)
-	return &next, nil
+	next.stretches = stretches
+	return &next, err
 }
 
 // Config is the plan's shape.
@@ -185,12 +178,7 @@ func (p *Plan) At(n int64) time.Time {
 	if n < 0 || len(p.stretches) == 0 {
 		return p.config.Preload
 	}
-	k := len(p.stretches) - 1
-	for k > 0 && p.stretches[k].first > n {
-		k--
-	}
-	s := &p.stretches[k]
-	return s.Start.Add(s.offset(n - s.first))
+	return p.stretches.at(n)
 }
 
 // offset is the planned instant of a stretch's n-th event, from its start.

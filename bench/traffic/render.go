@@ -122,8 +122,10 @@ func digits(out []byte, v int64) {
 }
 
 // Seq returns the number of the event whose id this is; ok is false if it is of another run.
-func (p *Plan) Seq(eventID []byte) (n int64, ok bool) {
-	if len(eventID) != runLength+1+seqDigits || string(eventID[:runLength]) != p.config.Run {
+func (p *Plan) Seq(eventID []byte) (n int64, ok bool) { return seqOf(p.config.Run, eventID) }
+
+func seqOf(run string, eventID []byte) (n int64, ok bool) {
+	if len(eventID) != runLength+1+seqDigits || string(eventID[:runLength]) != run {
 		return 0, false
 	}
 	for _, c := range eventID[runLength+1:] {

@@ -12,9 +12,15 @@ import (
 	"portrait/bench/drive"
 	"portrait/bench/traffic"
 	"portrait/pipeline"
+	"portrait/pipeline/normalize"
 	"portrait/schemas"
 	"portrait/sinks/clickhouse"
 )
+
+// addEvents adds the flag by which a command sends a sample.
+func (o *benchTarget) addEvents(c *cobra.Command) {
+	c.Flags().StringVar(&o.events, "events", "", "send a sample of your own round after round: JSONL as portrait import takes it (.gz and .zst, too)")
+}
 
 // addAttach adds the flags by which a command drives a deployment that runs already.
 func (o *benchTarget) addAttach(c *cobra.Command) {
@@ -44,8 +50,13 @@ func (d *benchDeployment) attachTo(ctx context.Context, o *benchTarget) error {
 	if err != nil {
 		return fmt.Errorf("attach: time zone of the deployment: %w", err)
 	}
-	d.model = d.model.InZone(zone)
-	if err := fits(d.model, o.tags, a.Catalog()); err != nil {
+	if o.events == "" {
+		d.model = d.model.InZone(zone)
+		if err := fits(d.model, o.tags, a.Catalog()); err != nil {
+			return err
+		}
+	}
+	if err := d.decodeAs(t, record); err != nil {
 		return err
 	}
 	d.drive = drive.Deployment{Kafka: a.Client().Config(), Topics: a.Topics(), Events: record.EventsPartitions, Inbox: record.InboxPartitions,
@@ -70,6 +81,22 @@ func (d *benchDeployment) attachTo(ctx context.Context, o *benchTarget) error {
 		return nil
 	}
 	return d.ask(ctx, dsn)
+}
+
+// decodeAs prepares a dry run of the deployment's decoder: with its key if that is at hand, else with another one, of which
+// only hashes depend.
+func (d *benchDeployment) decodeAs(t *target, record *schemas.Deployment) (err error) {
+	d.record = record
+	if d.keys, err = t.keys(); err == nil && d.keys.Verify(record.KeyID, record.KeyCheck) == nil {
+		return nil
+	}
+	other := *record
+	if d.keys, err = normalize.NewKeys(make([]byte, normalize.KeyBytes)); err != nil {
+		return err
+	}
+	other.KeyID, other.KeyCheck = d.keys.ID(), d.keys.KeyCheck()
+	d.record = &other
+	return nil
 }
 
 // ask lets the driver ask a ClickHouse, which is changed by nobody here.

@@ -44,16 +44,23 @@ func TestBenchAttach(t *testing.T) {
 	byName := benchRun{benchTarget: shape, kind: "run", rate: 500, duration: 2 * time.Second, warmup: time.Second, windows: 1}
 	byName.data, byName.broker, byName.prefix, byName.clickhouse = filepath.Join(dir, "elsewhere"), node.Running.Brokers[0], "shop", node.Running.ClickHouse
 	r, err := byName.measure(ctx, traffic.Burst{})
-	good(t, "run", r, err, 6)
+	good(t, "run", r, err, 7)
 	if r.Windows[0].Samples == 0 || r.Windows[0].LagAfter < 0 || len(r.Stages) > 0 {
 		t.Errorf("window %+v, %d stages", r.Windows[0], len(r.Stages))
 	}
 
 	r, err = benchSearch(ctx, &shape, drive.Search{From: 400, Most: 400, Short: time.Second, Long: time.Second, Warmup: time.Second, Confirm: 1, Budget: 20 * time.Second, P99: 60_000, Precision: 0.5})
-	good(t, "search", r, err, 6)
+	good(t, "search", r, err, 7)
 	if r.Sustained != 400 || r.Windows[0].CPU["portrait"] <= 0 {
 		t.Errorf("%v events/s sustained, CPU %v", r.Sustained, r.Windows[0].CPU)
 	}
+
+	sample := byName
+	if sample.events = filepath.Join(dir, "sample.jsonl"); os.WriteFile(sample.events, []byte(sampleText), 0o600) != nil {
+		t.Fatal("the sample cannot be written")
+	}
+	r, err = sample.measure(ctx, traffic.Burst{})
+	good(t, "sample", r, err, 5)
 
 	r, err = benchDrain(ctx, &shape, 2000, 1)
 	if err != nil {
@@ -64,7 +71,7 @@ func TestBenchAttach(t *testing.T) {
 			t.Errorf("drain: %s: %s", c.Name, c.Detail)
 		}
 	}
-	if len(r.Checks) != 6 || r.DrainRate.Median <= 0 {
+	if len(r.Checks) != 7 || r.DrainRate.Median <= 0 {
 		t.Errorf("drain: %d checks, %+v", len(r.Checks), r.DrainRate)
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"portrait/bench/drive"
 	"portrait/bench/traffic"
 	"portrait/pipeline/broker"
+	"portrait/pipeline/normalize"
+	"portrait/schemas"
 	"portrait/sinks/clickhouse"
 )
 
@@ -28,13 +30,41 @@ type benchTarget struct {
 	broker     string
 	clickhouse string
 	data       string
+	catalog    string // 1, 12 or 300; with events also a shipped name or a file; "": so many tags
 	tags       int
+	events     string // file of events to send instead of computed ones
 	keys       string
 	profiles   int
 	merges     float64
 	cache      int
 	seed       uint64
 	model      *traffic.Model // instead of the catalogue of so many tags; nil: that one
+	text       []byte         // catalogue of one's own, with events
+}
+
+// resolve finds the catalogue that the flags name.
+func (o *benchTarget) resolve() (err error) {
+	if o.events != "" {
+		o.profiles, o.merges = 0, 0 // the sample brings its own people
+	}
+	if o.catalog == "" || o.model != nil {
+		return nil
+	}
+	if o.tags, err = strconv.Atoi(o.catalog); err == nil {
+		return nil
+	}
+	if o.events == "" {
+		return fmt.Errorf("bench: --catalog %s; what must come out can be computed for the catalogues of 1, 12 and 300 tags only; another one goes with --events FILE", o.catalog)
+	}
+	if o.text, err = catalogText(o.catalog); err != nil {
+		return err
+	}
+	c, err := schemas.ParseCatalog(o.text)
+	if err != nil {
+		return inFile(o.catalog, err)
+	}
+	o.tags = len(c.Tags)
+	return nil
 }
 
 func (o *benchTarget) add(c *cobra.Command) {
@@ -42,7 +72,7 @@ func (o *benchTarget) add(c *cobra.Command) {
 	f.StringVar(&o.broker, "broker", "embedded", "embedded, apache (started for this run), or HOST:PORT of a Kafka broker")
 	f.StringVar(&o.clickhouse, "clickhouse", "embedded", "embedded, none, or the DSN of a server")
 	f.StringVar(&o.data, "data", "", "directory for the run's data, which must be empty or new, and stays (default: a temporary one)")
-	f.IntVar(&o.tags, "catalog", 12, "tags of the catalogue: 1, 12 or 300")
+	f.StringVar(&o.catalog, "catalog", "12", "tags of the catalogue: 1, 12 or 300; with --events also a shipped name (demo, …) or a FILE")
 	f.StringVar(&o.keys, "keys", "zipf", "who acts: zipf (exponent 0.99) or uniform")
 	f.IntVar(&o.profiles, "profiles", 100_000, "profiles preloaded")
 	f.Float64Var(&o.merges, "merges", 0, "share of events that link a device, for example 0.1; 0: customers only")
@@ -57,12 +87,26 @@ func (o *benchTarget) traffic() traffic.Config {
 		Merges: o.merges, Keys: traffic.Keys(o.keys)}
 }
 
+// load is what is sent to a deployment.
+func (o *benchTarget) load(d *benchDeployment, shape traffic.Config) (*drive.Load, error) {
+	if o.events == "" {
+		return drive.NewLoad(shape, d.model, o.attach)
+	}
+	dry, err := drive.NewDryRun(d.record, d.keys)
+	if err != nil {
+		return nil, err
+	}
+	return drive.ReadSample(o.events, shape.Run, dry)
+}
+
 // benchDeployment is a service started to be measured, in this process.
 type benchDeployment struct {
 	service *Service
 	model   *traffic.Model
 	drive   drive.Deployment
 	config  Config
+	record  *schemas.Deployment
+	keys    normalize.Keys // of the deployment; those of one that was attached to are anybody's
 	undo    []func()
 	ended   chan error // what Run returned
 	stop    context.CancelFunc
@@ -89,7 +133,10 @@ func prepareBench(ctx context.Context, o *benchTarget, out io.Writer) (_ *benchD
 			d.Close()
 		}
 	}()
-	if d.model = o.model; d.model == nil {
+	if err := o.resolve(); err != nil {
+		return nil, err
+	}
+	if d.model = o.model; d.model == nil && o.text == nil {
 		if d.model, err = traffic.NewModel(o.tags); err != nil {
 			return nil, err
 		}
@@ -114,7 +161,7 @@ func prepareBench(ctx context.Context, o *benchTarget, out io.Writer) (_ *benchD
 	if err := d.startBroker(ctx, o.broker, out); err != nil {
 		return nil, err
 	}
-	return d, d.startService(ctx, out)
+	return d, d.startService(ctx, o.text, out)
 }
 
 // directory returns where the run's data go.
@@ -161,18 +208,22 @@ func (d *benchDeployment) startBroker(ctx context.Context, which string, out io.
 	return ensureKey(d.config.KeyFile)
 }
 
-func (d *benchDeployment) startService(ctx context.Context, out io.Writer) (err error) {
+func (d *benchDeployment) startService(ctx context.Context, text []byte, out io.Writer) (err error) {
 	if d.config, err = d.config.withDefaults(); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if d.service, err = StartService(ctx, d.config, Catalogs{Publish: d.model.YAML()}, log, out); err != nil {
+	if text == nil {
+		text = d.model.YAML()
+	}
+	if d.service, err = StartService(ctx, d.config, Catalogs{Publish: text}, log, out); err != nil {
 		return err
 	}
 	d.undo = append(d.undo, d.service.Close)
 	node := d.service.node
 	d.drive.Kafka, d.drive.Topics = node.Client().Config(), node.Topics()
-	d.drive.Events, d.drive.Inbox = node.Deployment().EventsPartitions, node.Deployment().InboxPartitions
+	d.drive.Events, d.drive.Inbox, d.drive.Facts = node.Deployment().EventsPartitions, node.Deployment().InboxPartitions, node.Deployment().FactsPartitions
+	d.record, d.keys = node.Deployment(), d.service.keys
 	d.drive.Counted = d.counted
 	if d.service.engine != nil {
 		d.drive.Processes["clickhouse"] = d.service.engine.Current().PID()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -47,12 +48,14 @@ if a condition of --fail holds.`,
 		Example: `  portrait bench run
   portrait bench run --rate 50000 --clickhouse none --fail 'p99>500ms' --html report.html
   portrait bench run --broker apache --catalog 300 --merges 0.1 --burst 3:1s/10s
+  portrait bench run --events sample.jsonl --catalog catalogue.yaml
   portrait bench run --attach --broker kafka:9092 --prefix portrait --clickhouse none --rate 2000`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.command(cmd.Context()) },
 	}
 	o.addRun(c)
 	o.addAttach(c)
+	o.addEvents(c)
 	f := c.Flags()
 	f.IntVar(&o.windows, "repeats", 3, "windows, one behind the other")
 	f.StringArrayVar(&o.fail, "fail", nil, "condition under which the run fails, for example 'p99>500ms'; may be repeated")
@@ -165,8 +168,10 @@ func openSession(ctx context.Context, o *benchTarget, kind string) (_ *session, 
 		s.Close()
 		return nil, err
 	}
-	s.report.Preload = float64(o.profiles) / took.Seconds()
-	s.say("%d profiles preloaded at %.0f events/s", o.profiles, s.report.Preload)
+	if took > 0 {
+		s.report.Preload = float64(o.profiles) / took.Seconds()
+		s.say("%d profiles preloaded at %.0f events/s", o.profiles, s.report.Preload)
+	}
 	return s, nil
 }
 
@@ -183,7 +188,7 @@ func connectSession(ctx context.Context, o *benchTarget, kind string,
 		return nil, err
 	}
 	shape := o.traffic()
-	load, err := drive.NewLoad(shape, s.model, o.attach)
+	load, err := o.load(s.benchDeployment, shape)
 	if err != nil {
 		return nil, err
 	}
@@ -194,6 +199,9 @@ func connectSession(ctx context.Context, o *benchTarget, kind string,
 	s.report = &drive.Report{Kind: kind, At: time.Now().UTC(), Machine: meter.ThisMachine(), Revision: revision(),
 		Settings: drive.Settings{Attached: o.attach, Broker: o.broker, ClickHouse: o.clickhouse, Tags: o.tags, Keys: o.keys, Profiles: o.profiles,
 			Merges: o.merges, Cache: o.cache, Seed: o.seed}}
+	if o.events != "" {
+		s.report.Settings.Events, s.report.Settings.Catalog = filepath.Base(o.events), o.catalog
+	}
 	return s, nil
 }
 
@@ -225,7 +233,7 @@ func (s *session) finish(ctx context.Context) (*drive.Report, error) {
 		return nil, err
 	}
 	if s.service == nil {
-		s.say("what this run leaves in the deployment: %d profiles whose identifiers contain %q", s.report.Settings.Profiles, s.name)
+		s.say("what this run leaves in the deployment: the profiles of identifiers that contain %q", s.name)
 	}
 	s.report.Settle()
 	return s.report, nil

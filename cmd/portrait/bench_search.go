@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,6 +36,7 @@ results are compared with the plan; without that there is no rate. The JSON has 
 	}
 	o.add(c)
 	o.addAttach(c)
+	o.addEvents(c)
 	f := c.Flags()
 	f.Float64Var(&s.From, "from", 20_000, "the first rate tried, events per second")
 	f.Float64Var(&s.Most, "most", 500_000, "the highest rate tried")
@@ -98,9 +100,12 @@ is a deployment of its own; all results are compared with the plan.
 
 With --attach the deployment reads while the backlog is written, as fast as its brokers take it; it is timed all the same,
 and the run is invalid if the deployment kept up with the writing, because then that was measured.`,
-		Example: "  portrait bench drain --broker apache --clickhouse none --events 3000000",
+		Example: "  portrait bench drain --broker apache --clickhouse none --backlog 3000000",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if n, err := strconv.Atoi(o.events); err == nil {
+				events, o.events = n, ""
+			}
 			report, err := benchDrain(cmd.Context(), &o, events, repeats)
 			if err != nil {
 				return err
@@ -111,7 +116,8 @@ and the run is invalid if the deployment kept up with the writing, because then 
 	o.add(c)
 	o.addAttach(c)
 	f := c.Flags()
-	f.IntVar(&events, "events", 2_000_000, "events of the backlog, beside the profiles' first ones")
+	f.IntVar(&events, "backlog", 2_000_000, "events of the backlog, beside the profiles' first ones")
+	f.StringVar(&o.events, "events", "", "send a sample of your own round after round: a JSONL file; a number is taken for --backlog")
 	f.IntVar(&repeats, "repeats", 3, "deployments to drain")
 	f.StringVar(&jsonFile, "json", "", "write the result there as JSON; - for stdout, and nothing else there")
 	return c
