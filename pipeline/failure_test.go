@@ -66,6 +66,36 @@ func deleteBelow(t *testing.T, ctx context.Context, addr, topic string, partitio
 	must(t, demand(t, ctx, addr, r).(*kmsg.DeleteRecordsResponse).Topics[0].Partitions[0].ErrorCode)
 }
 
+// shorten makes a topic anew without the last n records of each partition, as a broker's host leaves it that
+// crashes before it has synced them. The first record, which names the deployment, stays.
+func shorten(t *testing.T, ctx context.Context, addr string, n *Node, topic string, partitions, lost int) {
+	t.Helper()
+	kept := make([][]kafka.Record, partitions)
+	for p := range kept {
+		records, err := kafka.ReadAll(ctx, n.client, topic, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[p] = records[:max(1, len(records)-lost)]
+	}
+	recreate(t, ctx, addr, topic, int32(partitions))
+	producer, err := kafka.NewProducer(ctx, n.client, kafka.DefaultProducerConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	for p, records := range kept {
+		for _, r := range records {
+			if err := producer.Send(ctx, topic, p, kafka.Record{Key: r.Key, Value: r.Value, Headers: r.Headers}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := producer.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestTopicsThatWereTampered stops a node, does something to a topic that a running deployment must never
 // see done, and starts it again: it refuses to go on, and names the place and the remedy.
 func TestTopicsThatWereTampered(t *testing.T) {
@@ -73,7 +103,14 @@ func TestTopicsThatWereTampered(t *testing.T) {
 		name   string
 		tamper func(t *testing.T, ctx context.Context, addr string, n *Node)
 		want   []string
+		newDir bool // the state is lost, too
 	}{
+		{"the inboxes lost their last records", func(t *testing.T, ctx context.Context, addr string, n *Node) {
+			shorten(t, ctx, addr, n, n.topics.Inbox, n.dep.InboxPartitions, 1)
+		}, []string{"ahead of its log", "portrait.inbox/", "beyond", "new epoch"}, false},
+		{"the inboxes lost what the state here does not know of", func(t *testing.T, ctx context.Context, addr string, n *Node) {
+			shorten(t, ctx, addr, n, n.topics.Inbox, n.dep.InboxPartitions, 1<<30)
+		}, []string{"facts speak of a record that is gone", "portrait.inbox/", "beyond", "new epoch"}, true},
 		{"the inbox was cut below the checkpoint", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			for q := range n.dep.InboxPartitions {
 				// More than was applied, so that the position lies before the new start.
@@ -96,25 +133,25 @@ func TestTopicsThatWereTampered(t *testing.T) {
 				}
 				deleteBelow(t, ctx, addr, n.topics.Inbox, q, end)
 			}
-		}, []string{"portrait.inbox/", "below", "snapshot", "new epoch"}},
+		}, []string{"portrait.inbox/", "below", "snapshot", "new epoch"}, false},
 		{"the inbox was made anew", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			recreate(t, ctx, addr, n.topics.Inbox, int32(n.dep.InboxPartitions))
-		}, []string{"portrait.inbox/", "beyond", "new epoch"}},
+		}, []string{"portrait.inbox/", "beyond", "new epoch"}, false},
 		{"the inbox was made anew with more partitions", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			recreate(t, ctx, addr, n.topics.Inbox, 7)
-		}, []string{"portrait.inbox", "7 partitions", "4"}},
+		}, []string{"portrait.inbox", "7 partitions", "4"}, false},
 		{"the events were made anew", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			recreate(t, ctx, addr, n.topics.Events, int32(n.dep.EventsPartitions))
-		}, []string{"portrait.events/", "beyond", "new epoch"}},
+		}, []string{"portrait.events/", "beyond", "new epoch"}, false},
 		{"the events were made anew with fewer partitions", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			recreate(t, ctx, addr, n.topics.Events, 1)
-		}, []string{"portrait.events", "1 partition", "4"}},
+		}, []string{"portrait.events", "1 partition", "4"}, false},
 		{"the catalogue holds a record of activation that is none", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			c := &coordinator{client: n.client, producer: n.producer, topics: n.topics}
 			if err := c.produce(ctx, n.topics.Catalog, 0, kafka.Record{Key: []byte(activatedKey), Value: []byte("poison")}); err != nil {
 				t.Fatal(err)
 			}
-		}, []string{"catalogue topic, offset ", "activated version"}},
+		}, []string{"catalogue topic, offset ", "activated version"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, err := broker.Start(broker.Config{})
@@ -134,6 +171,9 @@ func TestTopicsThatWereTampered(t *testing.T) {
 			other := testNode(t, b.Addr(), filepath.Join(t.TempDir(), "other")) // to tamper with
 			c.tamper(t, r.t.Context(), b.Addr(), other)
 			other.Close()
+			if c.newDir {
+				dir = t.TempDir()
+			}
 			err = startAgain(t, b.Addr(), dir)
 			if err == nil {
 				t.Fatal("the node goes on as if nothing had happened")

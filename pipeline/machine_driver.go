@@ -148,17 +148,13 @@ func (d *machineDriver) open(ctx context.Context) error {
 	return nil
 }
 
-// checkMarks refuses to go on if an event was applied that the events topic does not have: it was made anew,
-// or its broker lost the tail. New events would get numbers of old ones, and be dropped as repeats of them.
+// checkMarks looks once more when the state is the one we go on with: it may have come from a snapshot.
 func (d *machineDriver) checkMarks(ctx context.Context) error {
-	for p, mark := range d.step.Machine().Marks() {
-		for mark.Offset >= 0 {
-			start, end, err := d.node.client.Offsets(ctx, d.node.topics.Events, p)
-			if err == nil && mark.Offset >= end {
-				return fmt.Errorf("inbox %d: an event was applied that is gone: %w", d.partition,
-					&kafka.OffsetError{Topic: d.node.topics.Events, Partition: p, Offset: mark.Offset, Start: start, End: end, Err: kafka.ErrOffsetBeyondEnd})
-			}
-			if err == nil {
+	ends := NewEnds(d.node.dep)
+	for p := range ends.Events {
+		for {
+			var err error
+			if _, ends.Events[p], err = d.node.client.Offsets(ctx, d.node.topics.Events, p); err == nil {
 				break
 			}
 			d.node.trouble(fmt.Sprintf("inbox %d: end of events %d", d.partition, p), err)
@@ -167,7 +163,7 @@ func (d *machineDriver) checkMarks(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return ends.CheckMarks(d.node.topics, d.partition, d.step.Machine().Marks())
 }
 
 // fetch reads the inbox from the machine's own position: Kafka's committed offset is a hint only.

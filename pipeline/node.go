@@ -61,6 +61,7 @@ type Node struct {
 	assigned    atomic.Int64  // inbox partitions that the group gave us last; -1: none yet
 	keeper      *keeper       // nil without machines
 	logic       *catalogState // when the node was opened
+	known       []byte        // the catalogue that was the latest then; nil: there was none
 	distrusted  []atomic.Bool // by inbox partition: its state here is damaged
 	troubles    atomic.Int64
 	stages      stages
@@ -104,6 +105,14 @@ func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 		if err = n.openStore(); err != nil {
 			return nil, err
 		}
+	}
+	if err = n.checkEnds(ctx); err != nil {
+		return nil, err
+	}
+	if err = n.welcome(ctx); err != nil {
+		return nil, err
+	}
+	if !c.NoMachines {
 		if n.keeper, err = newKeeper(n, c.Snapshots); err != nil {
 			return nil, err
 		}
@@ -129,62 +138,6 @@ func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 // Advertise says where this node's lookups are served (host:port, as other machines reach it), for nodes that
 // do not own what they are asked for. Call it before Run.
 func (n *Node) Advertise(address string) { n.address = address }
-
-// join founds the deployment or verifies that we belong to it, and publishes the catalogue.
-func (n *Node) join(ctx context.Context) error {
-	c := &coordinator{client: n.client, producer: n.producer, topics: n.topics}
-	proposal := n.config.Deployment
-	catalog := n.topics.Specs(&proposal, n.config.Replication)[5:6]
-	if err := kafka.EnsureTopics(ctx, n.client, catalog); err != nil {
-		return err
-	}
-	state, err := c.read(ctx)
-	if err != nil {
-		return err
-	}
-	n.dep, err = state.recorded()
-	if errors.Is(err, errNoDeployment) {
-		proposal.KeyID, proposal.KeyCheck = n.keys.ID(), n.keys.KeyCheck()
-		if err := proposal.Validate(); err != nil {
-			return err
-		}
-		n.dep, err = c.settle(ctx, &proposal)
-		n.log.Info("new deployment", "id", proposal.ID, "inbox_partitions", proposal.InboxPartitions, "clock", proposal.Clock)
-	}
-	if err != nil {
-		return err
-	}
-	if err := n.keys.Verify(n.dep.KeyID, n.dep.KeyCheck); err != nil {
-		return err
-	}
-	if n.logic, err = n.awaitBarriers(ctx, c); err != nil {
-		return err
-	}
-	if err := kafka.EnsureTopics(ctx, n.client, n.topics.Specs(n.dep, n.config.Replication)); err != nil {
-		return err
-	}
-	if _, config, err := kafka.DescribeTopic(ctx, n.client, n.topics.Events, "message.timestamp.type"); err == nil && config["message.timestamp.type"] == "CreateTime" {
-		n.log.Warn("events carry their producers' times: an absence tag may come early by what a producer holds back; "+
-			"set message.timestamp.type=LogAppendTime", "topic", n.topics.Events)
-	}
-	if err := c.greet(ctx, n.dep, n.logic.founded); err != nil {
-		return err
-	}
-	text := n.config.Catalog
-	if text == nil {
-		if text = state.text; text == nil {
-			text = n.config.First
-		}
-	}
-	if text == nil {
-		return nil
-	}
-	version, err := c.publish(ctx, n.dep, text) // of what is active already only an unfinished activation is repeated
-	if err == nil {
-		n.log.Info("catalogue", "version", version)
-	}
-	return err
-}
 
 // openStore opens the state and checks that it is this deployment's.
 func (n *Node) openStore() (err error) {

@@ -122,6 +122,10 @@ func (d *Deployment) Version(offset int64, k int) uint64 {
 	return uint64(d.Base+offset)<<16 | uint64(k)
 }
 
+// Offset returns the offset of the inbox record that caused the output; it is negative if that was in an epoch
+// before.
+func (d *Deployment) Offset(version uint64) int64 { return int64(version>>16) - d.Base }
+
 // Validate reports the first setting that cannot work, and the remedy.
 func (d *Deployment) Validate() error {
 	switch {

@@ -30,6 +30,20 @@ func ReadAll(ctx context.Context, client *Client, topic string, partition int) (
 	}
 }
 
+// ReadLast returns the last records of a partition, at most n, as it was when the call began.
+func ReadLast(ctx context.Context, client *Client, topic string, partition, n int) ([]Record, error) {
+	start, end, err := client.Offsets(ctx, topic, partition)
+	if err != nil {
+		return nil, fmt.Errorf("read the last records: %w", err)
+	}
+	from := max(start, end-int64(n))
+	records, err := readRange(ctx, NewFetcher(client, topic, partition, from), from, end)
+	if err != nil {
+		return nil, fmt.Errorf("read the last records: %w", err)
+	}
+	return records, nil
+}
+
 func readRange(ctx context.Context, fetcher *Fetcher, start, end int64) ([]Record, error) {
 	var records []Record
 	for next := start; next < end; {

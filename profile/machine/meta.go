@@ -54,6 +54,17 @@ func (t *meta) init(dep *schemas.Deployment) {
 	t.factsSeq = 1
 }
 
+// MarksOf returns Machine.Marks of a checkpoint without opening it; nil of no checkpoint.
+func MarksOf(dep *schemas.Deployment, metaBytes []byte) ([]wire.Position, error) {
+	if metaBytes == nil {
+		return nil, nil
+	}
+	var t meta
+	t.init(dep)
+	err := t.decode(metaBytes, dep.Hash())
+	return t.marks, err
+}
+
 // stamp notes a promise of an events partition.
 func (t *meta) stamp(partition int32, stamp int64) {
 	if partition >= 0 && int(partition) < len(t.stamps) {
