@@ -19,6 +19,7 @@ and pauses; each command checks what came out, and its exit code is 1 if anythin
 		benchCompareCommand(),
 		benchDrainCommand(),
 		benchMachineCommand(),
+		benchPeerCommand(),
 		benchRunCommand(),
 		benchSearchCommand(),
 		benchStagesCommand(),
