@@ -18,14 +18,15 @@ import (
 type Deployment struct {
 	Kafka         kafka.Config
 	Topics        pipeline.Topics
-	Events, Inbox int                  // partitions
-	Processes     map[string]int       // pids whose CPU and memory are told, by name
-	Disk          map[string]string    // directories whose size is told, by name
-	Facts         int                  // partitions of the facts topic, of which is learnt what was counted if nobody else tells
-	Shared        bool                 // others use it, too: both public topics never rest
-	DocInterval   time.Duration        // how late a profile's document may be; 0: the default
-	Counted       func() int64         // events in profiles, repeats at the source too; nil: see Facts
-	Behind        func() time.Duration // how far ClickHouse is behind; nil: nobody knows
+	Events, Inbox int                   // partitions
+	Processes     map[string]int        // pids whose CPU and memory are told, by name
+	Changing      func() map[string]int // those of processes that come and go, beside them; nil: none do
+	Disk          map[string]string     // directories whose size is told, by name
+	Facts         int                   // partitions of the facts topic, of which is learnt what was counted if nobody else tells
+	Shared        bool                  // others use it, too: both public topics never rest
+	DocInterval   time.Duration         // how late a profile's document may be; 0: the default
+	Counted       func() int64          // events in profiles, repeats at the source too; nil: see Facts
+	Behind        func() time.Duration  // how far ClickHouse is behind; nil: nobody knows
 	// Query asks ClickHouse; nil: there is none.
 	Query func(ctx context.Context, sql string) ([][]string, error)
 }
@@ -43,6 +44,7 @@ type Driver struct {
 	changes  atomic.Int64      // tag changes received
 	begin    time.Time
 	watched  atomic.Pointer[timerWave]
+	arrivals arrivals
 
 	topics  []*reading // what is public, for the verification
 	seen    Witness

@@ -58,6 +58,7 @@ func (d *Driver) change(value []byte, now time.Time) {
 		return
 	}
 	took, cause := now.Sub(plan.At(n)), latency.Event
+	d.arrivals.add(n, plan.At(n), now)
 	if bytes.Contains(value, mergeField) {
 		cause = latency.Merge
 	}

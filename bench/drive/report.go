@@ -26,6 +26,8 @@ type Settings struct {
 	Warmup     float64 `json:"warmup_s,omitempty"`
 	Duration   float64 `json:"duration_s,omitempty"`
 	Cache      int     `json:"cache_nodes,omitempty"`
+	Nodes      int     `json:"nodes,omitempty"` // processes, if they are ones of their own
+	Partitions int     `json:"inbox_partitions,omitempty"`
 	Seed       uint64  `json:"seed"`
 }
 
@@ -51,8 +53,14 @@ type Report struct {
 	Sustained float64                 `json:"sustainable_rate,omitempty"`
 	DrainRate *bench.Spread           `json:"drain_events_per_s,omitempty"`
 	Wave      *Wave                   `json:"wave,omitempty"`
-	Invalid   string                  `json:"invalid,omitempty"` // why the figures say nothing about the system
-	Failed    []string                `json:"failed,omitempty"`  // conditions of --fail that hold
+	Restarts  []Restart               `json:"restarts,omitempty"`
+	FirstTag  *bench.Spread           `json:"first_tag_s,omitempty"` // after a restart, or of a moved partition
+	Phases    []Phase                 `json:"phases,omitempty"`
+	Seconds   []Second                `json:"seconds,omitempty"`       // of a rolling restart
+	Slow      *bench.Spread           `json:"slow_seconds,omitempty"`  // of the plan with p99 above 500 ms, in all
+	OthersP99 *bench.Spread           `json:"others_p99_ms,omitempty"` // of partitions that did not move, over the phases
+	Invalid   string                  `json:"invalid,omitempty"`       // why the figures say nothing about the system
+	Failed    []string                `json:"failed,omitempty"`        // conditions of --fail that hold
 	Checks    []bench.Check           `json:"checks"`
 	OK        bool                    `json:"ok"`
 }
@@ -128,13 +136,24 @@ var figures = map[string]func(*Window) float64{
 	},
 }
 
+// wholes are figures of a report as a whole: first_tag (ms) and others_p99 (ms) at worst, slow (ms).
+var wholes = map[string]struct {
+	of func(*Report) *bench.Spread
+	ms float64 // that one of it is
+}{
+	"first_tag":  {func(r *Report) *bench.Spread { return r.FirstTag }, 1000},
+	"slow":       {func(r *Report) *bench.Spread { return r.Slow }, 1000},
+	"others_p99": {func(r *Report) *bench.Spread { return r.OthersP99 }, 1},
+}
+
 // ParseCondition reads FIGURE>LIMIT: p50, p99, p99.9 or max with a duration, lag with a number of events, cpu (all
 // processes together, per event) with a duration.
 func ParseCondition(text string) (Condition, error) {
 	figure, limit, ok := strings.Cut(strings.ReplaceAll(text, " ", ""), ">")
 	c := Condition{text: text, figure: figure}
-	fail := fmt.Errorf("condition %q: want FIGURE>LIMIT, for example p99>500ms; figures are p50, p99, p99.9, max, cpu (durations) and lag (events)", text)
-	if _, known := figures[figure]; !ok || !known {
+	fail := fmt.Errorf("condition %q: want FIGURE>LIMIT, for example p99>500ms; figures are p50, p99, p99.9, max, cpu (durations) and lag (events), "+
+		"of a restart first_tag, of a rolling one slow and others_p99, too", text)
+	if !ok || figures[figure] == nil && wholes[figure].of == nil {
 		return c, fail
 	}
 	if figure == "lag" {
@@ -158,6 +177,15 @@ func ParseCondition(text string) (Condition, error) {
 // Check reports which conditions of failure hold for any of the windows.
 func (r *Report) Check(conditions []Condition) {
 	for _, c := range conditions {
+		if whole := wholes[c.figure]; whole.of != nil {
+			switch got := whole.of(r); {
+			case got == nil:
+				r.Failed = append(r.Failed, c.text+": not measured by bench "+r.Kind)
+			case got.Max*whole.ms > c.limit:
+				r.Failed = append(r.Failed, fmt.Sprintf("%s: %.0f ms", c.text, got.Max*whole.ms))
+			}
+			continue
+		}
 		for i := range r.Windows {
 			if got := figures[c.figure](&r.Windows[i]); got > c.limit {
 				r.Failed = append(r.Failed, fmt.Sprintf("%s: %.1f in window %d", c.text, got, i+1))

@@ -55,11 +55,11 @@ func (d *Driver) sample(ctx context.Context) error {
 		if d.dep.Behind != nil {
 			s.Behind = d.dep.Behind().Seconds()
 		}
-		for name, pid := range d.dep.Processes {
+		for name, pid := range d.processes() {
 			if rss, err := meter.RSS(pid); err == nil { // one that has ended is left out
 				s.Memory[name] = rss
 			}
-			s.CPUCores[name] = (now.cpu[name] - before.cpu[name]).Seconds() / took
+			s.CPUCores[name] = max(0, now.cpu[name]-before.cpu[name]).Seconds() / took
 		}
 		if k%diskEvery == 0 {
 			s.Disk = d.disk()

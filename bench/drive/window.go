@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"maps"
 	"time"
 
 	"portrait/bench"
@@ -28,12 +29,22 @@ type edge struct {
 
 func (d *Driver) edge() edge {
 	e := edge{at: time.Now(), handed: d.next.Load(), changes: d.changes.Load(), lag: d.Lag(), cpu: map[string]time.Duration{}}
-	for name, pid := range d.dep.Processes {
+	for name, pid := range d.processes() {
 		if t, err := meter.CPUOf(pid); err == nil { // one that has ended is left out
 			e.cpu[name] = t
 		}
 	}
 	return e
+}
+
+// processes are those whose use is told now.
+func (d *Driver) processes() map[string]int {
+	if d.dep.Changing == nil {
+		return d.dep.Processes
+	}
+	all := maps.Clone(d.dep.Processes)
+	maps.Copy(all, d.dep.Changing())
+	return all
 }
 
 // Window is what one window showed.
@@ -72,7 +83,7 @@ func (w *window) result(late bench.Latency) Window {
 	r.Kept = float64(r.HandedOver) >= keepShare*float64(r.Planned)
 	events := float64(max(1, w.after.handed-w.before.handed))
 	for name, t := range w.after.cpu {
-		used := t - w.before.cpu[name]
+		used := max(0, t-w.before.cpu[name]) // a process that began anew meanwhile
 		r.CPU[name] = float64(used.Microseconds()) / events
 		r.CPUCores[name] = used.Seconds() / took
 	}

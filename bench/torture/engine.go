@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"portrait/bench/fleet"
 	"portrait/sinks/clickhouse"
 )
 
@@ -76,4 +77,4 @@ func (e *engine) freeze() (err error) {
 func (e *engine) thaw() error            { return signalTo(e.kept.Current().PID(), syscall.SIGCONT) }
 func (e *engine) stop() error            { return e.kept.Close() }
 func (e *engine) ended() <-chan struct{} { return e.kept.Done() }
-func (e *engine) said() string           { return tail(e.log) }
+func (e *engine) said() string           { return fleet.Tail(e.log) }

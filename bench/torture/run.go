@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"portrait/bench/fleet"
 	"portrait/pipeline/normalize"
 	"portrait/schemas"
 )
@@ -131,7 +132,7 @@ func (t *torturer) setUp(ctx context.Context) error {
 
 func (t *torturer) startBroker(ctx context.Context) error {
 	if t.Broker == Apache {
-		port, err := freePort()
+		port, err := fleet.FreePort()
 		if err != nil {
 			return err
 		}
@@ -142,7 +143,7 @@ func (t *torturer) startBroker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.addr = b.addr
+	t.addr = b.Addr
 	return t.add(ctx, string(Broker), Broker, b)
 }
 

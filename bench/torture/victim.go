@@ -7,6 +7,8 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+
+	"portrait/bench/fleet"
 )
 
 // victim is a part with the supervisor that any deployment has: what ended without being asked is started again, and
@@ -39,7 +41,7 @@ const again = 500 * time.Millisecond
 
 // up starts the part, as often as it takes while others are down, and watches it. The caller has the turn.
 func (v *victim) up(ctx context.Context) error {
-	limit := time.Now().Add(startLimit)
+	limit := time.Now().Add(fleet.StartLimit)
 	for {
 		attempt := time.Now()
 		err := v.part.start(ctx)
@@ -52,7 +54,7 @@ func (v *victim) up(ctx context.Context) error {
 		if ctx.Err() != nil || time.Now().After(limit) {
 			return err
 		}
-		if errors.Is(err, errEnded) && !v.torturer.broker.usedSince(attempt) {
+		if errors.Is(err, fleet.ErrEnded) && !v.torturer.broker.usedSince(attempt) {
 			v.torturer.mu.Lock()
 			v.torturer.refused++
 			v.torturer.mu.Unlock()

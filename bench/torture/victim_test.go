@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"portrait/bench/fleet"
 )
 
 // fakePart is a part that only notes what is done to it.
@@ -90,10 +92,10 @@ func TestStrike(t *testing.T) {
 		{"a restart that does not end well", Fault{Kind: Restart}, func(_ *torturer, node *fakePart) { node.ends = errors.New("exit status 2") },
 			"stop start", 0, "exit status 2", 0},
 		{"a start that fails", Fault{Kind: Kill}, func(_ *torturer, node *fakePart) {
-			node.starts = []error{fmt.Errorf("%w: bad luck", errEnded)}
+			node.starts = []error{fmt.Errorf("%w: bad luck", fleet.ErrEnded)}
 		}, "kill start kill start", again, "bad luck", 0},
 		{"a start that fails because the broker is away", Fault{Kind: Kill}, func(tt *torturer, node *fakePart) {
-			node.starts = []error{fmt.Errorf("%w: no broker", errEnded)}
+			node.starts = []error{fmt.Errorf("%w: no broker", fleet.ErrEnded)}
 			tt.broker.outOfUse()
 		}, "kill start start", again, "", 1},
 		{"a start that hangs though the broker is away", Fault{Kind: Kill}, func(tt *torturer, node *fakePart) {

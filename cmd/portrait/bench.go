@@ -20,6 +20,7 @@ and pauses; each command checks what came out, and its exit code is 1 if anythin
 		benchDrainCommand(),
 		benchMachineCommand(),
 		benchPeerCommand(),
+		benchRestartCommand(),
 		benchRunCommand(),
 		benchSearchCommand(),
 		benchStagesCommand(),

@@ -93,13 +93,9 @@ func (o *benchRun) addRun(c *cobra.Command) {
 }
 
 func (o *benchRun) command(ctx context.Context) error {
-	var conditions []drive.Condition
-	for _, text := range o.fail {
-		c, err := drive.ParseCondition(text)
-		if err != nil {
-			return err
-		}
-		conditions = append(conditions, c)
+	conditions, err := parseConditions(o.fail)
+	if err != nil {
+		return err
 	}
 	burst, err := traffic.ParseBurst(o.burst)
 	if err != nil {
@@ -163,16 +159,21 @@ func openSession(ctx context.Context, o *benchTarget, kind string) (_ *session, 
 	if err != nil {
 		return nil, err
 	}
-	took, err := s.driver.Preload(ctx)
-	if err != nil {
+	if err := s.fill(ctx, o.profiles); err != nil {
 		s.Close()
 		return nil, err
 	}
-	if took > 0 {
-		s.report.Preload = float64(o.profiles) / took.Seconds()
-		s.say("%d profiles preloaded at %.0f events/s", o.profiles, s.report.Preload)
-	}
 	return s, nil
+}
+
+// fill preloads profiles.
+func (s *session) fill(ctx context.Context, profiles int) error {
+	took, err := s.driver.Preload(ctx)
+	if err == nil && took > 0 {
+		s.report.Preload = float64(profiles) / took.Seconds()
+		s.say("%d profiles preloaded at %.0f events/s", profiles, s.report.Preload)
+	}
+	return err
 }
 
 // connectSession starts a deployment and puts a driver on it.
@@ -232,7 +233,7 @@ func (s *session) finish(ctx context.Context) (*drive.Report, error) {
 	if s.report.Checks, err = s.driver.Verify(ctx); err != nil {
 		return nil, err
 	}
-	if s.service == nil {
+	if s.report.Settings.Attached {
 		s.say("what this run leaves in the deployment: the profiles of identifiers that contain %q", s.name)
 	}
 	s.report.Settle()
@@ -303,6 +304,7 @@ func printReportText(w io.Writer, r *drive.Report) {
 	if v := r.Wave; v != nil {
 		fmt.Fprintf(w, "  %d changes by timers due at one instant: p50 %.0f p99 %.0f ms after it, the last %.2f s\n", v.Changes, v.Latency.P50, v.Latency.P99, v.Last)
 	}
+	printRestarts(w, r)
 	if d := r.DrainRate; d != nil {
 		fmt.Fprintf(w, "  drained %.0f events/s (%.0f to %.0f)\n", d.Median, d.Min, d.Max)
 	}
