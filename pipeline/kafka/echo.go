@@ -124,7 +124,7 @@ func (o *outlet) tellAgain(ctx context.Context) bool {
 
 // deliverEcho sends records that nobody waits for and no queue has counted.
 func (o *outlet) deliverEcho(ctx context.Context, batch []item) bool {
-	encoded, err := encodeBatch(batch, time.Now().UnixMilli(), o.producer.codec)
+	encoded, err := o.encoder.encode(batch, time.Now().UnixMilli())
 	if err != nil {
 		o.producer.stop(err)
 		return false

@@ -1,26 +1,31 @@
 package kafka
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-
-	kafkago "github.com/segmentio/kafka-go"
+	"slices"
 )
 
 // frame is the length that precedes a record set in a produce request; kafka-go's raw produce request
 // leaves it to the caller.
 const frame = 4
 
-// encodeBatch writes a frame and records as one batch of format 2, ready to be sent as often as needed.
-// Records without a time get now (ms), taken once, so that a repeat is the same byte for byte.
-func encodeBatch(records []item, now int64, codec kafkago.CompressionCodec) ([]byte, error) {
+// batchEncoder encodes the batches of one output partition, one after the other. It keeps its memory: a busy one
+// sends a megabyte at a time.
+type batchEncoder struct {
+	pack          *packing // nil: none
+	plain, packed []byte
+}
+
+// encode returns a frame and records as one batch of format 2, ready to be sent as often as needed, and valid until
+// the next call. Records without a time get now (ms), taken once, so that a repeat is the same byte for byte.
+func (c *batchEncoder) encode(records []item, now int64) ([]byte, error) {
 	size := frame + batchHeader
 	for i := range records {
 		size += records[i].record.size()
 	}
-	b := make([]byte, frame+batchHeader, size)
+	b := append(slices.Grow(c.plain[:0], size), make([]byte, frame+batchHeader)...)
 	first, latest := now, int64(0)
 	for i := range records {
 		r := &records[i].record
@@ -33,17 +38,15 @@ func encodeBatch(records []item, now int64, codec kafkago.CompressionCodec) ([]b
 		latest = max(latest, r.Time)
 		b = appendRecord(b, r, r.Time-first, i)
 	}
+	c.plain = b
 	attributes := uint16(0)
-	if codec != nil {
-		packed := bytes.NewBuffer(make([]byte, frame+batchHeader, frame+batchHeader+len(b)/2))
-		w := codec.NewWriter(packed)
-		if _, err := w.Write(b[frame+batchHeader:]); err != nil {
-			return nil, fmt.Errorf("compress a batch of %d records (%s): %w", len(records), codec.Name(), err)
+	if c.pack != nil {
+		packed := append(slices.Grow(c.packed[:0], frame+batchHeader+len(b)/2), b[:frame+batchHeader]...)
+		packed, err := c.pack.pack(packed, b[frame+batchHeader:])
+		if err != nil {
+			return nil, fmt.Errorf("a batch of %d records: %w", len(records), err)
 		}
-		if err := w.Close(); err != nil {
-			return nil, fmt.Errorf("compress a batch of %d records (%s): %w", len(records), codec.Name(), err)
-		}
-		b, attributes = packed.Bytes(), uint16(codec.Code())
+		c.packed, b, attributes = packed, packed, c.pack.code
 	}
 	order, h := binary.BigEndian, b[frame:]
 	order.PutUint32(b, uint32(len(h)))
@@ -107,3 +110,6 @@ func varintSize(v int64) int {
 	}
 	return n
 }
+
+// forget lets go of the memory: what encode returned last stays as it is.
+func (c *batchEncoder) forget() { c.plain, c.packed = nil, nil }

@@ -37,6 +37,8 @@ type outlet struct {
 	settled chan struct{} // closed and replaced at each acknowledgement, for flush
 
 	echo echo
+
+	encoder batchEncoder // for the goroutine that empties the queue
 }
 
 func newOutlet(p *Producer, at place) *outlet {
@@ -47,6 +49,7 @@ func newOutlet(p *Producer, at place) *outlet {
 	return &outlet{
 		producer: p, place: at, most: most,
 		wake: make(chan struct{}, 1), room: make(chan struct{}, 1), settled: make(chan struct{}),
+		encoder: batchEncoder{pack: packingOf(p.config.Compression)},
 	}
 }
 
@@ -201,7 +204,7 @@ func (o *outlet) deliver(ctx context.Context, batch []item) bool {
 		size += batch[i].record.size()
 	}
 	began := time.Now()
-	encoded, err := encodeBatch(batch, began.UnixMilli(), p.codec)
+	encoded, err := o.encoder.encode(batch, began.UnixMilli())
 	if err != nil {
 		p.stop(fmt.Errorf("produce to %s/%d: %w", o.place.topic, o.place.partition, err))
 		return false
@@ -241,6 +244,7 @@ func (o *outlet) repeat(ctx context.Context, encoded []byte, records int) bool {
 		if err == nil {
 			return true
 		}
+		o.encoder.forget() // a connection that was given up may still be writing what it holds
 		o.echo.failed(p.config.EchoAfter)
 		if ctx.Err() != nil {
 			return false

@@ -10,9 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	kafkago "github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/compress/snappy"
-
 	"portrait/pipeline/histogram"
 )
 
@@ -85,7 +82,6 @@ func (c *ProducerConfig) Validate() error {
 type Producer struct {
 	client *Client
 	config ProducerConfig
-	codec  kafkago.CompressionCodec
 
 	ctx    context.Context // ends with Close, a fatal error, or the context given
 	cancel context.CancelCauseFunc
@@ -134,12 +130,6 @@ func NewProducer(ctx context.Context, client *Client, config ProducerConfig) (*P
 		config.EchoAfter = echoAfter
 	}
 	p := &Producer{client: client, config: config, base: time.Now(), outlets: map[place]*outlet{}, fatal: make(chan error, 1)}
-	switch config.Compression {
-	case CompressionLZ4:
-		p.codec = kafkago.Lz4.Codec()
-	case CompressionSnappy: // in the framing of the Java client, which all clients read
-		p.codec = &snappy.Codec{Compression: snappy.FasterCompression}
-	}
 	p.ctx, p.cancel = context.WithCancelCause(ctx)
 	return p, nil
 }

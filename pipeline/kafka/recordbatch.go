@@ -1,13 +1,10 @@
 package kafka
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"io"
-
-	kafkago "github.com/segmentio/kafka-go"
+	"slices"
 )
 
 // The record batch of format 2, the only one since Kafka 0.11 (Kafka documentation, "Message Format").
@@ -21,9 +18,6 @@ const (
 	attributeTransactional = 0x10
 	attributeControl       = 0x20
 )
-
-// maxDecompressed bounds what one compressed batch may unfold to, against a bomb.
-const maxDecompressed = 128 << 20
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -77,13 +71,20 @@ func nextBatch(data []byte) (info batchInfo, records, rest []byte, ok bool, err 
 	return info, batch[batchHeader:], data[end:], true, nil
 }
 
-// appendRecords decodes a batch and appends its records from offset min on.
-func appendRecords(out []Record, info batchInfo, data []byte, min int64) ([]Record, error) {
-	data, err := decompress(info, data)
+// A count is a claim: it is believed as far as there is room for the smallest record, and for so many at once.
+const (
+	leastRecord = 7
+	presize     = 8192
+)
+
+// appendRecords decodes a batch and appends its records from an offset on.
+func appendRecords(out []Record, info batchInfo, data []byte, from int64) ([]Record, error) {
+	data, err := unpack(info, data)
 	if err != nil {
 		return out, err
 	}
 	d := reader{b: data}
+	out = slices.Grow(out, min(int(info.count), len(data)/leastRecord, presize))
 	for i := int32(0); i < info.count; i++ {
 		length := d.varint()
 		if d.bad || length < 0 || length > int64(len(d.b)) {
@@ -94,7 +95,7 @@ func appendRecords(out []Record, info batchInfo, data []byte, min int64) ([]Reco
 		if !ok {
 			return out, fmt.Errorf("record %d of the batch at offset %d does not decode: %w", i, info.base, ErrCorrupt)
 		}
-		if record.Offset >= min {
+		if record.Offset >= from {
 			out = append(out, record)
 		}
 	}
@@ -121,27 +122,4 @@ func decodeRecord(r *reader, info batchInfo) (Record, bool) {
 		}
 	}
 	return record, !r.bad && record.Offset <= info.last
-}
-
-func decompress(info batchInfo, data []byte) ([]byte, error) {
-	code := info.attributes & attributeCodec
-	if code == 0 {
-		return data, nil
-	}
-	codec := kafkago.Compression(code).Codec()
-	if codec == nil {
-		return nil, fmt.Errorf("batch at offset %d has unknown compression %d: %w", info.base, code, ErrCorrupt)
-	}
-	unpacked := codec.NewReader(bytes.NewReader(data))
-	defer unpacked.Close()
-	var out bytes.Buffer
-	out.Grow(4 * len(data))
-	n, err := out.ReadFrom(io.LimitReader(unpacked, maxDecompressed+1))
-	if err != nil {
-		return nil, fmt.Errorf("batch at offset %d does not unpack (%s): %w: %w", info.base, codec.Name(), err, ErrCorrupt)
-	}
-	if n > maxDecompressed {
-		return nil, fmt.Errorf("batch at offset %d unpacks to more than %d bytes: %w", info.base, maxDecompressed, ErrCorrupt)
-	}
-	return out.Bytes(), nil
 }

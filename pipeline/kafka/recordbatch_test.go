@@ -7,18 +7,16 @@ import (
 	"fmt"
 	"hash/crc32"
 	"testing"
-
-	kafkago "github.com/segmentio/kafka-go"
 )
 
 // batchAt returns a batch as a broker holds it: records of the given values from the base offset on.
-func batchAt(t testing.TB, base int64, codec kafkago.CompressionCodec, values ...string) []byte {
+func batchAt(t testing.TB, base int64, pack *packing, values ...string) []byte {
 	t.Helper()
 	items := make([]item, len(values))
 	for i, v := range values {
 		items[i].record = Record{Value: []byte(v)}
 	}
-	b, err := encodeBatch(items, 1000, codec)
+	b, err := (&batchEncoder{pack: pack}).encode(items, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +59,7 @@ func transactional(b []byte, producer int64, control bool) []byte {
 
 // What compaction and transactions leave behind: every shape moves on to the right offset.
 func TestDecodeBatches(t *testing.T) {
-	lz4 := kafkago.Lz4.Codec()
+	lz4 := packingOf(CompressionLZ4)
 	whole := batchAt(t, 10, nil, "a", "b", "c")
 	for _, c := range []struct {
 		name    string
@@ -162,7 +160,7 @@ func FuzzDecodeFetch(f *testing.F) {
 	head = append(head, 0, 0, 0, 1, 0, 1, 't', 0, 0, 0, 1, 0, 0, 0, 3, 0, 0)
 	head = append(head, make([]byte, 8+8+8)...)
 	head = append(head, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
-	for _, batch := range [][]byte{nil, batchAt(f, 10, nil, "a", "b"), batchAt(f, 10, kafkago.Lz4.Codec(), "a", "b"), empty(f, 10, 12)} {
+	for _, batch := range [][]byte{nil, batchAt(f, 10, nil, "a", "b"), batchAt(f, 10, packingOf(CompressionLZ4), "a", "b"), empty(f, 10, 12)} {
 		f.Add(append(binary.BigEndian.AppendUint32(bytes.Clone(head), uint32(len(batch))), batch...))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
