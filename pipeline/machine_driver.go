@@ -31,6 +31,9 @@ const (
 	maxOwed = 100_000
 )
 
+// CutDue reports whether so much has changed that the next checkpoint should not wait for its interval.
+func CutDue(m *machine.Machine) bool { return m.Uncut() >= cutEntries || m.UncutBytes() >= cutBytes }
+
 // MachineStatus is what a partition's driver tells metrics, readiness and the console.
 type MachineStatus struct {
 	Partition                    int
@@ -290,7 +293,7 @@ func (d *machineDriver) checkpoint() {
 			d.step.Acked(ticket, int(n))
 		}
 	}
-	if m := d.step.Machine(); m.Uncut() >= cutEntries || m.UncutBytes() >= cutBytes || time.Since(d.cutAt) >= cutInterval {
+	if CutDue(d.step.Machine()) || time.Since(d.cutAt) >= cutInterval {
 		if d.step.cut == nil {
 			d.cutAt = time.Now()
 			d.step.Cut()

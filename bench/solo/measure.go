@@ -53,7 +53,7 @@ func (r *rig) measured(records [][]byte) error {
 		return err
 	}
 	r.now.apply += time.Since(t0)
-	if r.m.Uncut() >= cutEntries {
+	if pipeline.CutDue(r.m) {
 		t1 := time.Now()
 		checkpoint, number := r.m.Cut()
 		t2 := time.Now()
@@ -88,7 +88,7 @@ func (r *rig) apply(records [][]byte) error {
 	if err := r.once(records); err != nil {
 		return err
 	}
-	if r.m.Uncut() >= cutEntries {
+	if pipeline.CutDue(r.m) {
 		checkpoint, number := r.m.Cut()
 		if err := r.commit(&checkpoint, number); err != nil {
 			return err

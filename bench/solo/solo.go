@@ -59,9 +59,6 @@ type rig struct {
 	now     segment // what is being measured
 }
 
-// cutEntries is as in production: package pipeline, machine_driver.go.
-const cutEntries = 5_000
-
 // Run measures.
 func Run(c Config) (*Result, error) {
 	if c.Progress == nil {
