@@ -57,7 +57,7 @@ func (s *shopper) apply(t *testing.T, r *generator.Record) {
 		}
 		return 1
 	})
-	for _, i := range s.catalog.FeaturesFor(ev.Name) {
+	for _, i := range s.catalog.FeaturesFor(ev) {
 		if f := s.catalog.Features[i]; f.Matches(ev) {
 			s.states[i] = f.Update(s.states[i], ev)
 		}

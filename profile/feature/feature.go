@@ -145,6 +145,18 @@ func (f *Feature) Holds(ev *wire.Event) bool {
 	return true
 }
 
+// Words returns what texts the feature insists on, by property: an event Matches only if each of these
+// properties is one of its texts. What the feature says in another way (a number, a prefix) is not among them.
+func (f *Feature) Words() map[string][]string {
+	words := map[string][]string{}
+	for i := range f.where {
+		if texts, ok := f.where[i].words(); ok {
+			words[f.where[i].property] = texts // of two conditions on one property either may rule it out
+		}
+	}
+	return words
+}
+
 // Update returns the state after an event that Matches. The caller owns state and gives it up: the
 // result may lie in its memory. It keeps nothing of the event. An event that lacks the property, or
 // has it with another type, does not count and changes nothing.

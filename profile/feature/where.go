@@ -96,6 +96,20 @@ func newCondition(c schemas.Condition) (condition, error) {
 	return compiled, nil
 }
 
+// words returns the texts one of which the property must be, false if something else will do as well.
+func (c *condition) words() (texts []string, ok bool) {
+	if c.op != opEq && c.op != opIn {
+		return nil, false
+	}
+	for i := range c.values {
+		if c.values[i].kind != wire.PropString {
+			return nil, false
+		}
+		texts = append(texts, c.values[i].text)
+	}
+	return texts, true
+}
+
 func (c *condition) holds(ev *wire.Event) bool {
 	p := ev.Prop(c.property)
 	if p != nil && p.Kind == wire.PropNull {

@@ -41,7 +41,7 @@ func (m *Machine) count(e *entry, ev *wire.Event, anchor int) {
 	m.touched = m.touched[:0]
 	due := never
 	now := m.watermark()
-	for _, i := range m.cat.FeaturesFor(ev.Name) {
+	for _, i := range m.cat.FeaturesFor(ev) {
 		f := m.cat.Features[i]
 		if !f.Holds(ev) { // FeaturesFor has looked at the name
 			continue

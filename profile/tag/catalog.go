@@ -7,6 +7,7 @@ import (
 
 	"portrait/profile/feature"
 	"portrait/schemas"
+	"portrait/schemas/wire"
 )
 
 // Catalog is a compiled catalogue of one deployment. Indexes of features and tags are positions in
@@ -18,8 +19,8 @@ type Catalog struct {
 	Tags     []*Tag
 
 	aliases map[string]string
-	byEvent map[string][]int // features that name the event, and those of every event; ascending
-	always  []int            // features of every event; ascending
+	byEvent map[string]*selection // of the features that name the event, and those of every event
+	always  *selection            // of the features of every event
 
 	readers           [][]int // by feature: tags, ascending
 	identifierReaders []int
@@ -42,13 +43,13 @@ func (c *Catalog) Canonical(event string) string {
 	return event
 }
 
-// FeaturesFor returns the features that an event of that canonical name may touch, ascending. Their
-// conditions are not looked at: ask Feature.Holds. The result must not be changed.
-func (c *Catalog) FeaturesFor(event string) []int {
-	if list, ok := c.byEvent[event]; ok {
-		return list
+// FeaturesFor returns the features that an event may touch, ascending; its name must be canonical. All that
+// match are among them, and others: ask Feature.Holds. The result must not be changed.
+func (c *Catalog) FeaturesFor(ev *wire.Event) []int {
+	if s, ok := c.byEvent[ev.Name]; ok {
+		return s.of(ev)
 	}
-	return c.always
+	return c.always.of(ev)
 }
 
 // Readers returns the tags that read a feature, ascending. The result must not be changed.
@@ -87,19 +88,21 @@ func (c *Catalog) Blocked(canonical string) bool {
 
 // index builds what follows from the specification and the compiled tags.
 func (c *Catalog) index(spec *schemas.Catalog, cuts [][]int64) {
-	c.byEvent = make(map[string][]int)
+	var always []int
+	named := map[string][]int{}
 	for i := range spec.Features {
 		if spec.Features[i].Events == nil {
-			c.always = append(c.always, i)
+			always = append(always, i)
 		}
 		for _, event := range spec.Features[i].Events {
-			c.byEvent[event] = append(c.byEvent[event], i)
+			named[event] = append(named[event], i)
 		}
 	}
-	for event, list := range c.byEvent { // each list by itself: the order of the map does not show
-		list = append(list, c.always...)
+	c.always, c.byEvent = newSelection(c.Features, always), make(map[string]*selection, len(named))
+	for event, list := range named { // each list by itself: the order of the map does not show
+		list = append(list, always...)
 		slices.Sort(list)
-		c.byEvent[event] = slices.Compact(list)
+		c.byEvent[event] = newSelection(c.Features, slices.Compact(list))
 	}
 	c.readers = make([][]int, len(c.Features))
 	for i, t := range c.Tags {

@@ -7,6 +7,7 @@ import (
 
 	"portrait/profile/feature"
 	"portrait/schemas"
+	"portrait/schemas/wire"
 )
 
 // compileText parses and compiles a catalogue for the default deployment.
@@ -127,7 +128,7 @@ func TestCatalogIndex(t *testing.T) {
 		if got := c.Canonical(test.event); got != test.canonical {
 			t.Errorf("%s is %s, want %s", test.event, got, test.canonical)
 		}
-		if got := c.featureNames(c.FeaturesFor(test.canonical)); got != test.features {
+		if got := c.featureNames(c.FeaturesFor(&wire.Event{Name: test.canonical})); got != test.features {
 			t.Errorf("%s touches %s, want %s", test.event, got, test.features)
 		}
 	}
