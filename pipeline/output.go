@@ -23,12 +23,13 @@ type encoder struct {
 	hash   uint64
 	topics Topics
 	self   int
+	list   []byte // scratch: the facts of a record
 }
 
 // outputs encodes everything in f. Records to inboxes and facts carry lists of items, bounded in
 // number and bytes; where a list is split says nothing to its reader, who counts items.
 func (c *encoder) outputs(f *machine.Effects) []Output {
-	var out []Output
+	out := make([]Output, 0, len(f.Messages)+1+len(f.Tags)+len(f.Docs)+len(f.Dead)+f.Markers)
 	for q, list := range f.Messages {
 		out = c.messages(out, q, f.FirstSeq[q], list, f.Catalog)
 	}
@@ -94,7 +95,7 @@ func eventBytes(ev *wire.Event) int {
 func (c *encoder) facts(out []Output, f *machine.Effects) []Output {
 	partition := c.self % c.dep.FactsPartitions
 	list, seq := f.Facts, f.FactsSeq
-	var e wire.Encoder
+	e := wire.Encoder{B: c.list}
 	for len(list) > 0 {
 		e.B = e.B[:0]
 		n := 0
@@ -105,6 +106,7 @@ func (c *encoder) facts(out []Output, f *machine.Effects) []Output {
 		out = append(out, Output{Topic: c.topics.Facts, Partition: partition, Record: kafka.Record{Value: c.factsRecord(seq, n, e.B)}})
 		list, seq = list[n:], seq+uint64(n)
 	}
+	c.list = e.B
 	for range f.Markers {
 		out = append(out, c.marker(seq))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -228,7 +229,11 @@ func (m *Machine) dropTags(e *entry, why cause) bool {
 
 // tag returns the index of a tag, or -1.
 func (c *catalog) tag(name string) int {
-	return slices.IndexFunc(c.Tags, func(t *tag.Tag) bool { return t.Name == name })
+	i, ok := slices.BinarySearchFunc(c.Tags, name, func(t *tag.Tag, name string) int { return strings.Compare(t.Name, name) })
+	if !ok {
+		return -1
+	}
+	return i
 }
 
 // sweep moves the next profiles in order of their identifiers, and reports whether any are left.

@@ -129,7 +129,7 @@ func (m *Machine) evaluate(e *entry, tags []int, now int64, why cause) (changed 
 			m.Counters.TagErrors++
 			continue
 		}
-		if before := e.profile.value(t.Name); value != before {
+		if before := e.profile.value(k); value != before {
 			m.change(e, t.Name, t.Weight, before, value, why, m.read(t.Reads))
 			changed = true
 		}

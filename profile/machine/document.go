@@ -40,14 +40,14 @@ func (m *Machine) describe(e *entry) ([]byte, *wire.Doc) {
 
 // features returns the values of a profile's features as JSON, all of them in one piece of memory.
 func (m *Machine) features(p *state, asOf int64) []wire.NamedValue {
-	n := len(p.features.states)
-	list, text := make([]wire.NamedValue, 0, n), make([]byte, 0, 16*n)
+	list, text := make([]wire.NamedValue, 0, len(p.features.states)), m.text[:0]
 	m.ends = m.ends[:0]
 	p.features.each(func(i int, s []byte) {
 		text = m.cat.Features[i].Value(s, asOf).AppendJSON(text)
 		list = append(list, wire.NamedValue{Name: m.cat.Features[i].Name})
 		m.ends = append(m.ends, len(text))
 	})
+	m.text = text
 	all, from := string(text), 0
 	for k, end := range m.ends {
 		list[k].Value = all[from:end]

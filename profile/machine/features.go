@@ -2,30 +2,43 @@ package machine
 
 import "math/bits"
 
+// places says where the things that a profile has, of many that there are, stand in a list of them: a bit for
+// each that is there, and its rank among them. The zero value is empty.
+type places []uint64
+
+// place returns where thing i is, or would be, in the list, and whether it is there.
+func (p places) place(i int) (at int, ok bool) {
+	word := i / 64
+	for k := range min(word, len(p)) {
+		at += bits.OnesCount64(p[k])
+	}
+	if word >= len(p) {
+		return at, false
+	}
+	bit := uint64(1) << (i % 64)
+	return at + bits.OnesCount64(p[word]&(bit-1)), p[word]&bit != 0
+}
+
+func (p *places) add(i int) {
+	for len(*p) <= i/64 {
+		*p = append(*p, 0)
+	}
+	(*p)[i/64] |= 1 << (i % 64)
+}
+
+func (p places) remove(i int) { p[i/64] &^= 1 << (i % 64) }
+
 // features holds the states of the features that some event has touched, by their index in a catalogue. A
 // profile touches few of a large catalogue's: with a slot for each, 300 features were 7 KiB per profile.
 // The zero value is empty.
 type features struct {
-	touched []uint64 // a bit per feature
+	touched places
 	states  [][]byte // of the touched ones, ascending
-}
-
-// place returns where the state of feature i is, or would be, and whether it is there.
-func (f *features) place(i int) (at int, ok bool) {
-	word := i / 64
-	if word >= len(f.touched) {
-		return len(f.states), false
-	}
-	for _, w := range f.touched[:word] {
-		at += bits.OnesCount64(w)
-	}
-	bit := uint64(1) << (i % 64)
-	return at + bits.OnesCount64(f.touched[word]&(bit-1)), f.touched[word]&bit != 0
 }
 
 // get returns the state of feature i, nil if no event has touched it.
 func (f *features) get(i int) []byte {
-	if at, ok := f.place(i); ok {
+	if at, ok := f.touched.place(i); ok {
 		return f.states[at]
 	}
 	return nil
@@ -33,15 +46,12 @@ func (f *features) get(i int) []byte {
 
 // set replaces the state of feature i. A nil state changes nothing where there was none.
 func (f *features) set(i int, state []byte) {
-	at, ok := f.place(i)
+	at, ok := f.touched.place(i)
 	switch {
 	case ok:
 		f.states[at] = state
 	case state != nil:
-		for len(f.touched) <= i/64 {
-			f.touched = append(f.touched, 0)
-		}
-		f.touched[i/64] |= 1 << (i % 64)
+		f.touched.add(i)
 		f.states = append(f.states, nil)
 		copy(f.states[at+1:], f.states[at:])
 		f.states[at] = state

@@ -166,7 +166,16 @@ func tagChangeJSON(c *schemas.TagChange, members []string, eventTime, decidedAt 
 // profileDocJSON is schemas.ProfileDoc as JSON; d's times, identifiers, tags and features are left out
 // of d and given beside it.
 func profileDocJSON(d *schemas.ProfileDoc, members []string, asOf, first, last int64, tags, features []wire.NamedValue) []byte {
-	w := writer{b: make([]byte, 0, 1024)}
+	size := 512 // of what is not in a list
+	for _, id := range members {
+		size += len(id) + 8
+	}
+	for _, list := range [...][]wire.NamedValue{tags, features} {
+		for _, v := range list {
+			size += len(v.Name) + len(v.Value) + 4
+		}
+	}
+	w := writer{b: make([]byte, 0, size)}
 	w.open('{')
 	w.text("profile_id", d.ProfileID)
 	w.uint("epoch", uint64(d.Epoch))

@@ -72,7 +72,8 @@ type Machine struct {
 	skipped  []wire.Skip // of them, those in the record being applied; nearly always nil
 
 	touched  []int  // scratch: tags to evaluate
-	ends     []int  // scratch: of values in a document's text
+	ends     []int  // scratch: of values in text
+	text     []byte // scratch: the values of a document's features
 	inputs   inputs // scratch: what a rule reads
 	Counters Counters
 }

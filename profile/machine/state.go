@@ -2,6 +2,7 @@ package machine
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -10,13 +11,14 @@ import (
 
 // state is a profile: everything at a root that is not identity.
 type state struct {
-	cat           int64    // version of the catalogue it was last evaluated under
-	def           *catalog // whose features are in features; nil: they are in raw
-	features      features // by index of def's features
-	raw           []hashed // as read from the store, when cat is not the active version
-	tags          []tagValue
-	recent        []recent // latest event ids, oldest first, bounded
-	absorbed      []former // profiles that went into this one
+	cat           int64      // version of the catalogue it was last evaluated under
+	def           *catalog   // whose features are in features; nil: they are in raw
+	features      features   // by index of def's features
+	raw           []hashed   // as read from the store, when cat is not the active version
+	tags          []tagValue // ascending by name
+	on            places     // which of def's tags are in tags
+	recent        []recent   // latest event ids, oldest first, bounded
+	absorbed      []former   // profiles that went into this one
 	events        int64
 	firstSeen     int64 // event time, ms; 0 without events
 	lastSeen      int64
@@ -52,36 +54,32 @@ func newState(c *catalog) *state {
 	return &state{cat: c.Version, def: c, due: never}
 }
 
-// value returns a tag's value, "" if it is off.
-func (p *state) value(tag string) string {
-	if k, ok := p.find(tag); ok {
-		return p.tags[k].value
+// value returns the value of tag i of def, "" if it is off. While a profile is evaluated tags holds none that
+// def does not have, so that a tag's rank is its place.
+func (p *state) value(i int) string {
+	if at, ok := p.on.place(i); ok {
+		return p.tags[at].value
 	}
 	return ""
 }
 
-func (p *state) find(tag string) (int, bool) {
-	lo, hi := 0, len(p.tags)
-	for lo < hi {
-		mid := int(uint(lo+hi) / 2)
-		if p.tags[mid].name < tag {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo, lo < len(p.tags) && p.tags[lo].name == tag
-}
-
+// setTag turns a tag on, off, or to another value.
 func (p *state) setTag(tag, value string) {
-	k, ok := p.find(tag)
+	k, ok := slices.BinarySearchFunc(p.tags, tag, func(t tagValue, name string) int { return strings.Compare(t.name, name) })
+	i := p.def.tag(tag)
 	switch {
 	case value == "" && ok:
 		p.tags = slices.Delete(p.tags, k, k+1)
+		if i >= 0 {
+			p.on.remove(i)
+		}
 	case value != "" && ok:
 		p.tags[k].value = value
 	case value != "":
 		p.tags = slices.Insert(p.tags, k, tagValue{tag, value})
+		if i >= 0 {
+			p.on.add(i)
+		}
 	}
 }
 
@@ -223,7 +221,12 @@ func (p *state) align(c *catalog) {
 		p.features.each(func(i int, s []byte) { list = append(list, hashed{p.def.Features[i].Hash, s}) })
 	}
 	p.def, p.raw = c, nil
-	p.features = features{}
+	p.features, p.on = features{}, nil
+	for _, t := range p.tags {
+		if i := c.tag(t.name); i >= 0 {
+			p.on.add(i)
+		}
+	}
 	for _, f := range list {
 		for k, i := range c.byHash[f.hash] {
 			if k > 0 { // two names for one definition: each its own memory
