@@ -74,6 +74,7 @@ func (e *Encoder) UUID(u [16]byte) { e.B = append(e.B, u[:]...) }
 // and cost nothing; after the first error every read returns zero values and Err tells.
 type Decoder struct {
 	s   string
+	at  int // what was read; cutting it off s instead, for every number, took a third more time
 	err error
 
 	// Memory for the lists of many small elements that one record has.
@@ -88,21 +89,20 @@ func NewDecoder(b []byte) *Decoder { return &Decoder{s: unsafe.String(unsafe.Sli
 func (d *Decoder) Err() error { return d.err }
 
 // Rest returns how many bytes are left.
-func (d *Decoder) Rest() int { return len(d.s) }
+func (d *Decoder) Rest() int { return len(d.s) - d.at }
 
 func (d *Decoder) fail(what string) {
 	if d.err == nil {
 		d.err = fmt.Errorf("%s: %w", what, ErrMalformed)
 	}
-	d.s = ""
+	d.s, d.at = "", 0
 }
 
 // Uint reads an unsigned varint.
 func (d *Decoder) Uint() uint64 {
-	if len(d.s) > 0 && d.s[0] < 0x80 {
-		c := d.s[0]
-		d.s = d.s[1:]
-		return uint64(c)
+	if d.at < len(d.s) && d.s[d.at] < 0x80 {
+		d.at++
+		return uint64(d.s[d.at-1])
 	}
 	return d.long()
 }
@@ -110,13 +110,12 @@ func (d *Decoder) Uint() uint64 {
 // long reads a varint of more than one byte.
 func (d *Decoder) long() uint64 {
 	var v uint64
-	for i := 0; i < len(d.s) && i < binary.MaxVarintLen64; i++ {
-		c := d.s[i]
+	for i, c := range []byte(d.s[d.at:min(len(d.s), d.at+binary.MaxVarintLen64)]) {
 		if c < 0x80 {
 			if i == binary.MaxVarintLen64-1 && c > 1 {
 				break
 			}
-			d.s = d.s[i+1:]
+			d.at += i + 1
 			return v | uint64(c)<<(7*i)
 		}
 		v |= uint64(c&0x7f) << (7 * i)
@@ -127,14 +126,14 @@ func (d *Decoder) long() uint64 {
 
 // Fixed reads eight bytes.
 func (d *Decoder) Fixed() (v uint64) {
-	if len(d.s) < 8 {
+	if d.Rest() < 8 {
 		d.fail("fixed integer")
 		return 0
 	}
 	for i := 7; i >= 0; i-- {
-		v = v<<8 | uint64(d.s[i])
+		v = v<<8 | uint64(d.s[d.at+i])
 	}
-	d.s = d.s[8:]
+	d.at += 8
 	return v
 }
 
@@ -146,13 +145,12 @@ func (d *Decoder) Int() int64 {
 
 // Byte reads one byte.
 func (d *Decoder) Byte() byte {
-	if len(d.s) == 0 {
+	if d.at >= len(d.s) {
 		d.fail("byte")
 		return 0
 	}
-	c := d.s[0]
-	d.s = d.s[1:]
-	return c
+	d.at++
+	return d.s[d.at-1]
 }
 
 // Bool reads a byte that must be 0 or 1.
@@ -167,13 +165,13 @@ func (d *Decoder) Bool() bool {
 // String reads a length and that many bytes; the result shares the decoder's memory.
 func (d *Decoder) String() string {
 	n := d.Uint()
-	if n > uint64(len(d.s)) {
+	if n > uint64(d.Rest()) {
 		d.fail("text")
 		return ""
 	}
-	s := d.s[:n]
-	d.s = d.s[n:]
-	return s
+	from := d.at
+	d.at += int(n)
+	return d.s[from:d.at]
 }
 
 // Bytes reads a length and a copy of that many bytes; nil if there are none.
@@ -189,7 +187,7 @@ func (d *Decoder) Bytes() []byte {
 // cannot ask for a long allocation.
 func (d *Decoder) Count() int {
 	n := d.Uint()
-	if n > uint64(len(d.s)) {
+	if n > uint64(d.Rest()) {
 		d.fail("count")
 		return 0
 	}
@@ -212,7 +210,7 @@ func (d *Decoder) Strings() []string {
 // takeTexts returns an empty list with room for n texts, or for as many as are believed at once.
 func (d *Decoder) takeTexts(n int) []string {
 	if n = min(n, presize); n > len(d.texts) {
-		d.texts = make([]string, max(n, min(len(d.s)/32, presize)))
+		d.texts = make([]string, max(n, min(d.Rest()/32, presize)))
 	}
 	out := d.texts[:0:n]
 	d.texts = d.texts[n:]
@@ -222,7 +220,7 @@ func (d *Decoder) takeTexts(n int) []string {
 // takeProps is takeTexts for properties.
 func (d *Decoder) takeProps(n int) []Prop {
 	if n = min(n, presize); n > len(d.props) {
-		d.props = make([]Prop, max(n, min(len(d.s)/32, presize)))
+		d.props = make([]Prop, max(n, min(d.Rest()/32, presize)))
 	}
 	out := d.props[:0:n]
 	d.props = d.props[n:]
@@ -231,19 +229,19 @@ func (d *Decoder) takeProps(n int) []Prop {
 
 // UUID reads sixteen bytes.
 func (d *Decoder) UUID() (u [16]byte) {
-	if len(d.s) < 16 {
+	if d.Rest() < 16 {
 		d.fail("uuid")
 		return u
 	}
-	copy(u[:], d.s)
-	d.s = d.s[16:]
+	copy(u[:], d.s[d.at:])
+	d.at += 16
 	return u
 }
 
 // Close reports an error, or bytes left over.
 func (d *Decoder) Close() error {
-	if d.err == nil && len(d.s) > 0 {
-		d.fail(fmt.Sprintf("%d bytes too many", len(d.s)))
+	if d.err == nil && d.Rest() > 0 {
+		d.fail(fmt.Sprintf("%d bytes too many", d.Rest()))
 	}
 	return d.err
 }

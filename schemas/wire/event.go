@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"strconv"
 
 	"portrait/schemas"
@@ -57,23 +58,38 @@ type Event struct {
 	Props       []Prop   // in ascending order of Key, each once
 }
 
-// Encode appends the event.
+// Encode appends the event. It is most of what the topics hold, so the buffer stays in registers meanwhile.
 func (ev *Event) Encode(e *Encoder) {
-	e.Uint(uint64(ev.At.Partition))
-	e.Uint(uint64(ev.At.Offset))
-	e.Uint(uint64(ev.At.Index))
-	e.Int(ev.Time)
-	e.Int(ev.Kafka)
-	e.String(ev.ID)
-	e.String(ev.Name)
-	e.String(ev.Channel)
-	e.Strings(ev.Identifiers)
-	e.Uint(uint64(len(ev.Props)))
-	for i := range ev.Props {
-		e.String(ev.Props[i].Key)
-		e.Byte(byte(ev.Props[i].Kind))
-		e.String(ev.Props[i].Text)
+	b := binary.AppendUvarint(e.B, uint64(ev.At.Partition))
+	b = binary.AppendUvarint(b, uint64(ev.At.Offset))
+	b = binary.AppendUvarint(b, uint64(ev.At.Index))
+	b = binary.AppendVarint(b, ev.Time)
+	b = binary.AppendVarint(b, ev.Kafka)
+	b = appendText(b, ev.ID)
+	b = appendText(b, ev.Name)
+	b = appendText(b, ev.Channel)
+	b = binary.AppendUvarint(b, uint64(len(ev.Identifiers)))
+	for _, id := range ev.Identifiers {
+		b = appendText(b, id)
 	}
+	b = binary.AppendUvarint(b, uint64(len(ev.Props)))
+	for i := range ev.Props {
+		p := &ev.Props[i]
+		b = appendText(b, p.Key)
+		b = append(b, byte(p.Kind))
+		b = appendText(b, p.Text)
+	}
+	e.B = b
+}
+
+// appendText is Encoder.String.
+func appendText(b []byte, s string) []byte {
+	if len(s) < 0x80 {
+		b = append(b, byte(len(s)))
+	} else {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+	}
+	return append(b, s...)
 }
 
 // Decode reads an event; texts share the decoder's memory.
