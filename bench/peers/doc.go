@@ -16,5 +16,6 @@
 // of an exactly-once application come a commit at a time; both ends lie on one.
 //
 // CPU is that of the application's process alone, told per event; the broker's stands beside it, because an application can
-// leave work to the broker.
+// leave work to the broker. Of a drain it is told twice: until the last tag change, and until what was put off is done as well,
+// since both put things off (Portrait its documents, Kafka Streams what its caches hold).
 package peers

@@ -18,6 +18,7 @@ type Drain struct {
 	Seconds float64 `json:"seconds"`
 	Rate    float64 `json:"events_per_s"`
 	CPU     float64 `json:"cpu_us_per_event"`
+	Rest    float64 `json:"cpu_to_rest_us_per_event"` // with what is done after the last tag change: documents, checkpoints, caches
 	Broker  float64 `json:"broker_us_per_event"`
 	Memory  int64   `json:"rss_bytes"`
 }
@@ -25,8 +26,6 @@ type Drain struct {
 const (
 	drainLimit  = 10 * time.Minute
 	backlogRate = 2_000_000 // events a second of the plan: faster than a broker takes them
-	// lull is how long an application is listened to after its last expected change: it must say nothing more.
-	lull = 2 * time.Second
 )
 
 // backlog is a topic that holds a plan's first events, and what they must bring.
@@ -144,9 +143,14 @@ func (w *world) drain(ctx context.Context, a app, b *backlog, prefix, name strin
 	if d.Memory, err = meter.RSS(a.pid()); err != nil {
 		return d, err
 	}
-	if err := pause(ctx, lull); err != nil {
+	if err := pause(ctx, w.Rest); err != nil {
 		return d, err
 	}
+	rest, err := w.usage(a)
+	if err != nil {
+		return d, err
+	}
+	d.Rest = perEvent(before.app, rest.app, d.Events)
 	if err := a.stop(); err != nil {
 		return d, err
 	}

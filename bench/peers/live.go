@@ -36,6 +36,8 @@ const (
 	answerLimit = 45 * time.Second
 	graceful    = time.Second // how long after its planned end a stretch may still hand over what was held up
 	keepShare   = 0.99
+	// lull is how long an application is listened to after its last expected change: it must say nothing more.
+	lull = 2 * time.Second
 )
 
 // liveRound asks each application at each rate.

@@ -46,9 +46,11 @@ type DrainSummary struct {
 	Name      string        `json:"application"`
 	Rate      bench.Spread  `json:"events_per_s"`
 	CPU       bench.Spread  `json:"cpu_us_per_event"`
+	Rest      bench.Spread  `json:"cpu_to_rest_us_per_event"`
 	Broker    bench.Spread  `json:"broker_us_per_event"`
 	RateRatio *bench.Spread `json:"events_per_s_ratio,omitempty"`
 	CPURatio  *bench.Spread `json:"cpu_ratio,omitempty"`
+	RestRatio *bench.Spread `json:"cpu_to_rest_ratio,omitempty"`
 }
 
 // LiveSummary is what one application showed at one rate in all rounds. Ratios are as in DrainSummary.
@@ -80,8 +82,9 @@ func (r *Report) Settle() {
 			return ratioOf(r.Drains, v.name, mine, func(d *Drain) (int, string) { return d.Round, d.Name }, f)
 		}
 		rate, cpu := func(d *Drain) float64 { return d.Rate }, func(d *Drain) float64 { return d.CPU }
-		r.Drain = append(r.Drain, DrainSummary{Name: v.name, Rate: spread(rate), CPU: spread(cpu),
-			Broker: spread(func(d *Drain) float64 { return d.Broker }), RateRatio: ratio(rate), CPURatio: ratio(cpu)})
+		rest := func(d *Drain) float64 { return d.Rest }
+		r.Drain = append(r.Drain, DrainSummary{Name: v.name, Rate: spread(rate), CPU: spread(cpu), Rest: spread(rest),
+			Broker: spread(func(d *Drain) float64 { return d.Broker }), RateRatio: ratio(rate), CPURatio: ratio(cpu), RestRatio: ratio(rest)})
 	}
 	for _, offered := range r.Settings.Rates {
 		at := slices.DeleteFunc(slices.Clone(r.Lives), func(l Live) bool { return l.Rate != offered })
@@ -163,11 +166,12 @@ func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "Portrait and Kafka Streams on one Apache Kafka: %d tags, %s keys, %d profiles, %d rounds; %d cores\n",
 		s.Tags, s.Keys, s.Profiles, s.Rounds, r.Machine.Cores)
 	if len(r.Drain) > 0 {
-		fmt.Fprintf(w, "\na backlog of %d events; CPU in µs per event; medians (lowest to highest)\n", s.Drain)
-		fmt.Fprintf(w, "  %-27s %28s %24s %8s   %s\n", "", "events/s", "CPU", "broker", "Portrait / this: events/s, CPU")
+		fmt.Fprintf(w, "\na backlog of %d events; CPU in µs per event until the last tag change, and until everything put off is done\n", s.Drain)
+		fmt.Fprintf(w, "  %-27s %26s %22s %22s %8s   %s\n", "", "events/s", "CPU", "CPU to rest", "broker", "Portrait / this: events/s, CPU, CPU to rest")
 		for i := range r.Drain {
 			d := &r.Drain[i]
-			fmt.Fprintf(w, "  %-27s %28s %24s %8.2f   %s  %s\n", d.Name, wide(d.Rate, "%.0f"), wide(d.CPU, "%.2f"), d.Broker.Median, times(d.RateRatio), times(d.CPURatio))
+			fmt.Fprintf(w, "  %-27s %26s %22s %22s %8.2f   %s  %s  %s\n", d.Name, wide(d.Rate, "%.0f"), wide(d.CPU, "%.2f"), wide(d.Rest, "%.2f"), d.Broker.Median,
+				times(d.RateRatio), times(d.CPURatio), times(d.RestRatio))
 		}
 	}
 	last := 0.0
@@ -199,8 +203,11 @@ func (r *Report) Print(w io.Writer) {
 	}
 }
 
-// wide is a median with its extremes.
+// wide is a median with its extremes, if there are any.
 func wide(s bench.Spread, format string) string {
+	if s.N == 1 {
+		return fmt.Sprintf(format, s.Median)
+	}
 	return fmt.Sprintf(format+" ("+format+" to "+format+")", s.Median, s.Min, s.Max)
 }
 
@@ -208,5 +215,5 @@ func times(s *bench.Spread) string {
 	if s == nil {
 		return "-"
 	}
-	return fmt.Sprintf("%.2f (%.2f to %.2f)", s.Median, s.Min, s.Max)
+	return wide(*s, "%.2f")
 }

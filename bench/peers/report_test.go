@@ -15,10 +15,10 @@ func twoRounds() *Report {
 	return &Report{
 		Settings: Settings{Tags: 12, Keys: "zipf", Profiles: 100, Rounds: 2, Drain: 1000, Rates: []float64{500, 900}, Duration: 10},
 		Drains: []Drain{
-			{Round: 1, Name: Portrait, Events: 1000, Rate: 200, CPU: 5, Broker: 2},
-			{Round: 1, Name: "streams-exactly-once", Events: 1000, Rate: 100, CPU: 20, Broker: 3},
-			{Round: 2, Name: "streams-exactly-once", Events: 1000, Rate: 50, CPU: 20, Broker: 5},
-			{Round: 2, Name: Portrait, Events: 1000, Rate: 200, CPU: 8, Broker: 2},
+			{Round: 1, Name: Portrait, Events: 1000, Rate: 200, CPU: 5, Rest: 6, Broker: 2},
+			{Round: 1, Name: "streams-exactly-once", Events: 1000, Rate: 100, CPU: 20, Rest: 24, Broker: 3},
+			{Round: 2, Name: "streams-exactly-once", Events: 1000, Rate: 50, CPU: 20, Rest: 24, Broker: 5},
+			{Round: 2, Name: Portrait, Events: 1000, Rate: 200, CPU: 8, Rest: 9, Broker: 2},
 		},
 		Lives: []Live{
 			{Round: 1, Name: Portrait, Rate: 500, Kept: true, Latency: bench.Latency{P50: 10, P99: 20, P999: 30}, CPU: 10},
@@ -47,6 +47,7 @@ func TestSettle(t *testing.T) {
 	}
 	same("events/s", r.Drain[1].RateRatio, 3, 2, 4, 2)
 	same("CPU", r.Drain[1].CPURatio, 0.325, 0.25, 0.4, 2)
+	same("CPU to rest", r.Drain[1].RestRatio, 0.3125, 0.25, 0.375, 2)
 	if len(r.Latency) != 3 || r.Latency[0].Name != Portrait || r.Latency[1].Offered != 500 || r.Latency[2].Offered != 900 {
 		t.Fatalf("latency %+v", r.Latency)
 	}

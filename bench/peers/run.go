@@ -32,6 +32,7 @@ type Config struct {
 	Cache    string   // of what is built; empty: portrait/ in the user's cache directory
 	Rounds   int
 	Drain    int           // events of a backlog that are timed; half as many before them are not; 0: no drains
+	Rest     time.Duration // after the last tag change of a drain: what is put off is done then, and counted
 	Rates    []float64     // events per second, ascending; none: no latencies
 	Warm     int           // events sent as fast as they are taken before the first rate
 	Warmup   time.Duration // at each rate, before its window

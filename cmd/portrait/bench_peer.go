@@ -53,6 +53,7 @@ two with --short. Needs a JDK (17 or newer) and Maven.`,
 	f.IntVar(&o.Rounds, "rounds", 3, "rounds; every second one in the opposite order")
 	f.Float64SliceVar(&o.Rates, "rates", []float64{10_000, 20_000, 40_000}, "events per second of the open load, ascending")
 	f.IntVar(&o.Drain, "drain", 1_000_000, "events of the backlog that are timed; half as many before them are not")
+	f.DurationVar(&o.Rest, "rest", 12*time.Second, "time after a drain in which what was put off is done; Portrait's documents wait up to 10s")
 	f.DurationVar(&o.Duration, "duration", 10*time.Second, "length of a window at each rate")
 	f.DurationVar(&o.Warmup, "warmup", 5*time.Second, "time at each rate before its window")
 	f.IntVar(&o.Warm, "warmup-events", 300_000, "events sent before the first rate, as fast as they are taken")

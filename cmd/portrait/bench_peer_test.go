@@ -22,7 +22,7 @@ func TestBenchPeer(t *testing.T) {
 		t.Skipf("the peer cannot be compiled here: %v", err)
 	}
 	t.Setenv(actVariable, actAttached)
-	r, err := peers.Run(t.Context(), peers.Config{Command: []string{ownBinary(t)}, Dir: t.TempDir(), Rounds: 1, Drain: 4000, Rates: []float64{500},
+	r, err := peers.Run(t.Context(), peers.Config{Command: []string{ownBinary(t)}, Dir: t.TempDir(), Rounds: 1, Drain: 4000, Rest: time.Second, Rates: []float64{500},
 		Warm: 1000, Warmup: time.Second, Duration: 2 * time.Second, Profiles: 500, Keys: traffic.Zipf, Seed: 11, Out: t.Output()})
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestBenchPeer(t *testing.T) {
 		}
 	}
 	for _, d := range r.Drains {
-		if d.Memory == 0 {
+		if d.Memory == 0 || d.Rest < d.CPU {
 			t.Errorf("drain %+v", d)
 		}
 	}
