@@ -13,10 +13,12 @@ type place struct {
 	partition int
 }
 
-// broker is the log: every partition with everything that was ever appended. Nothing is removed, so
-// that the run can be judged.
+// broker is the log: every partition with everything that was ever appended. Nothing is removed but by
+// loseTails, so that the run can be judged.
 type broker struct {
 	logs    map[place][]kafka.Record
+	numbers map[place][]int64 // of each record: how many were appended to all logs before it
+	appends int64
 	network []request // sent, given up by their sender, and not arrived yet
 	away    bool      // no request gets through
 }
@@ -29,7 +31,9 @@ type request struct {
 	stamped bool // the broker's clock counts, not the writer's
 }
 
-func newBroker() *broker { return &broker{logs: map[place][]kafka.Record{}} }
+func newBroker() *broker {
+	return &broker{logs: map[place][]kafka.Record{}, numbers: map[place][]int64{}}
+}
 
 // append writes a batch at the end, as one.
 func (b *broker) append(r request) {
@@ -37,6 +41,8 @@ func (b *broker) append(r request) {
 	for _, rec := range r.records {
 		rec.Offset, rec.Time, rec.Appended = int64(len(log)), r.at, r.stamped
 		log = append(log, rec)
+		b.numbers[r.to] = append(b.numbers[r.to], b.appends)
+		b.appends++
 	}
 	b.logs[r.to] = log
 }

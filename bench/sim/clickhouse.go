@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"portrait/sinks/clickhouse"
 )
@@ -37,6 +39,23 @@ func (c *clickhouseServer) position(f int) (clickhouse.Position, bool) {
 	p, ok := c.positions[f]
 	p.Sources, p.Items = slices.Clone(p.Sources), slices.Clone(p.Items)
 	return p, ok
+}
+
+// reach is the first offset of a facts partition of which no table has a row, not even one of a block that is
+// only half there.
+func (c *clickhouseServer) reach(f int) int64 {
+	p, _ := c.position(f)
+	for _, list := range c.tables {
+		for _, s := range list {
+			var epoch, partition, first, last int64
+			var rule string
+			token := strings.ReplaceAll(s.insert.Token, "/", " ")
+			if n, _ := fmt.Sscanf(token, "facts %d %s %d %d-%d", &epoch, &rule, &partition, &first, &last); n == 5 && s.facts == f {
+				p.Next = max(p.Next, last+1)
+			}
+		}
+	}
+	return p.Next
 }
 
 // insert takes an insert, or not; it reports whether the writer learns that it was taken.

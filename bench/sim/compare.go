@@ -158,13 +158,15 @@ func (w *World) compareDocuments(refs []*reference) {
 	}
 }
 
+// placeOf is the place and the reason that a dead letter names.
+func placeOf(r *kafka.Record) string {
+	return header(r, "partition") + "/" + header(r, "offset") + "/" + header(r, "index") + " " + header(r, "reason")
+}
+
 // compareDead checks dead letters: each place once a repeat is dropped, with the original's bytes where the
 // router wrote it, and the machine's as it says them.
 func (w *World) compareDead(refs []*reference) {
 	want := map[string]string{}
-	at := func(r *kafka.Record) string {
-		return header(r, "partition") + "/" + header(r, "offset") + "/" + header(r, "index") + " " + header(r, "reason")
-	}
 	for _, ev := range w.sent {
 		if ev.Reject != "" && ev.Raw != "" {
 			want[fmt.Sprintf("%d/%d/%d %s", ev.At.Partition, ev.At.Offset, ev.At.Index, ev.Reject)] = ev.Raw
@@ -174,14 +176,14 @@ func (w *World) compareDead(refs []*reference) {
 	}
 	for _, r := range refs {
 		for i := range r.dead {
-			want[at(&r.dead[i])] = string(r.dead[i].Value)
+			want[placeOf(&r.dead[i])] = string(r.dead[i].Value)
 		}
 	}
 	seen := map[string]bool{}
 	for p := range w.Events {
 		log := w.broker.logs[place{w.topics.Rejected, p}]
 		for i := range log {
-			k := at(&log[i])
+			k := placeOf(&log[i])
 			if text, ok := want[k]; !ok || text != "-" && text != string(log[i].Value) {
 				w.fault("rejected %d offset %d: the dead letter of %s is wrong", p, i, k)
 			}

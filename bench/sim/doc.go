@@ -30,6 +30,11 @@
 //     the clock; and the model's word on accounting, identity, duplicates, features, tags, deadlines, chains
 //     and merges.
 //
+// When all hosts crash and logs lose tails that they had acknowledged (losses.go), or a topic is made anew, either
+// somebody refuses to go on, or what is left fits together (consistent.go says what that is) and everything above
+// holds over the logs as they are now. What neither fits together nor can be seen by whom it harms ends the world
+// without a verdict: no promise covers it.
+//
 // A failing seed is shrunk: fewer records, kinds of trouble, nodes and partitions, as long as something
 // fails; then its course is printed.
 package sim

@@ -84,7 +84,12 @@ func (w *World) happen() draft {
 	d.ev.Name = []string{"buy", "Order Paid", "view", "view", "cart"}[w.random.IntN(5)]
 	var b strings.Builder
 	fmt.Fprintf(&b, `{"event_id":"%s","event":"%s"`, d.ev.ID, d.ev.Name)
-	if w.random.IntN(3) > 0 {
+	switch {
+	case w.History:
+		w.history += int64(w.random.IntN(2) * w.random.IntN(20_000))
+		d.ev.Time = w.history
+		fmt.Fprintf(&b, `,"time":%d`, d.ev.Time)
+	case w.random.IntN(3) > 0:
 		d.ev.Time = w.clock - int64(w.random.IntN(2)*w.random.IntN(30_000))
 		if w.random.IntN(10) == 0 {
 			d.ev.Time += 60_000 // a producer's clock that runs ahead
@@ -146,16 +151,22 @@ func (w *World) load() {
 		}
 	}
 	p := w.random.IntN(w.Events)
-	offset := w.broker.end(place{w.topics.Events, p})
+	offset, at := w.broker.end(place{w.topics.Events, p}), w.clock
+	if w.has(OwnTimes) {
+		at -= int64(w.random.IntN(2) * w.random.IntN(20_000))
+	}
 	for i := range drafts {
 		ev := drafts[i].ev
 		ev.At = model.Place{Partition: p, Offset: offset, Index: i}
-		ev.Logged = w.clock
+		ev.Logged, ev.Stamped = w.clock, at
+		if w.History && ev.Time > 0 {
+			ev.Logged = ev.Time // by the only clock that counts
+		}
 		w.sent = append(w.sent, &ev)
 	}
 	w.items[p] = append(w.items[p], len(drafts))
-	w.logf("producer: record %d of events %d at %d: %.200s", offset, p, w.clock, text)
-	w.broker.append(request{place{w.topics.Events, p}, []kafka.Record{{Value: []byte(text)}}, w.clock, true})
+	w.logf("producer: record %d of events %d at %d: %.200s", offset, p, at, text)
+	w.broker.append(request{place{w.topics.Events, p}, []kafka.Record{{Value: []byte(text)}}, at, !w.has(OwnTimes)})
 }
 
 // poison is a record that is no event of the contract.

@@ -7,6 +7,7 @@ import (
 	"portrait/pipeline/kafka"
 	"portrait/pipeline/normalize"
 	"portrait/pipeline/router"
+	"portrait/profile/machine"
 )
 
 // node is one process with its disk. It acts on the assignment that it has heard of: one that was away
@@ -40,10 +41,34 @@ func (n *node) runs() bool { return n.alive && !n.paused }
 // start begins a process on the node's disk.
 func (n *node) start() {
 	n.w.logf("node %d: starts", n.id)
+	if err := n.check(); err != nil {
+		n.w.fault("node %d refuses to start, and nothing is lost: %v", n.id, err)
+	}
 	n.alive, n.paused, n.started = true, false, n.w.clock
 	n.seats, n.outlets = n.disk.open(), nil
 	n.ticker, n.guard = router.NewTicker(&n.w.dep), router.ClockGuard{}
 	n.hear()
+}
+
+// check is what a node does before it says anything: pipeline.Node's checkEnds.
+func (n *node) check() error {
+	ends := n.w.ends()
+	for q, p := range n.disk.parts {
+		if err := ends.CheckPosition(n.w.topics, q, p.saved.position); err != nil {
+			return err
+		}
+		marks, err := machine.MarksOf(&n.w.dep, p.saved.meta)
+		if err != nil {
+			return err
+		}
+		if err := ends.CheckMarks(n.w.topics, q, marks); err != nil {
+			return err
+		}
+		if err := ends.CheckSaid(n.w.topics, q); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // crash ends the process: what it had in memory is gone, what it had sent may still arrive.

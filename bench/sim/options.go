@@ -34,12 +34,14 @@ const (
 	Poison                         // records that are no event, oversize ones, foreign ones
 	Junk                           // identifiers that name nobody, and blocked ones
 	Snapshots                      // nodes begin with what another node had committed
+	LostTails                      // all hosts crash, and what was acknowledged is gone; topics made anew
+	OwnTimes                       // events carry their producers' times, which hold them back
 	lastFault
 )
 
 var faultNames = []string{"lost acks", "lost requests", "late requests", "crashes", "host crashes", "pauses", "rebalances",
 	"lingering", "store errors", "skew", "ahead", "jumps", "lag", "broker away", "sink faults", "restores", "activations",
-	"repeats", "poison", "junk", "snapshots"}
+	"repeats", "poison", "junk", "snapshots", "lost tails", "own times"}
 
 // String lists the kinds.
 func (f Fault) String() string {
@@ -66,16 +68,18 @@ type Options struct {
 	MaxPhones, MaxDevices        int  // 0: no limit that matters
 	QueueLimit, Links, DedupeIDs int
 	TimersPerRecord              int
-	CacheNodes                   int  // -1: nothing stays in memory that is committed
-	Batch                        int  // records a machine applies at once, at most
-	Transaction                  int  // changes that a commit takes at once
-	Window                       int  // inserts that ClickHouse remembers, per table
-	Rows                         int  // a block's
-	Spread                       int  // 1..4: how unevenly actors get their turns
-	Flat                         bool // judged when nothing can happen any more, not in the middle
-	Rules                        bool // each node has its own rule of blocks
-	Upgrade                      bool // at the end another version of the logic goes on
-	Race                         bool // the first catalogue comes while events do, not before
+	CacheNodes                   int   // -1: nothing stays in memory that is committed
+	Batch                        int   // records a machine applies at once, at most
+	Transaction                  int   // changes that a commit takes at once
+	Window                       int   // inserts that ClickHouse remembers, per table
+	Rows                         int   // a block's
+	Spread                       int   // 1..4: how unevenly actors get their turns
+	Flat                         bool  // judged when nothing can happen any more, not in the middle
+	Rules                        bool  // each node has its own rule of blocks
+	Upgrade                      bool  // at the end another version of the logic goes on
+	History                      bool  // the clock is that of the events, one partition of them in order of time
+	Step                         int64 // ms: with it, how often inboxes without events are told
+	Race                         bool  // the first catalogue comes while events do, not before
 }
 
 // NewOptions returns the options of a seed.
@@ -96,6 +100,10 @@ func NewOptions(seed uint64) Options {
 	if r.IntN(4) > 0 {
 		o.Faults &^= Ahead // absences cannot be judged with it
 	}
+	if o.Step = int64(pick(1, 5_000, 60_000)); r.IntN(6) == 0 {
+		o.History, o.Events = true, 1
+		o.Faults &^= Repeats | OwnTimes // what comes again is not in order of time
+	}
 	if o.Facts == 1 && r.IntN(3) == 0 {
 		o.Window = 6 // a sink that slept finds its tokens forgotten
 	}
@@ -107,7 +115,7 @@ func (o Options) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %d records, %d nodes, partitions %d events, %d inbox, %d facts, %d identifiers of a type", o.Seed, o.Records, o.Nodes, o.Events, o.Inbox, o.Facts, o.People)
 	fmt.Fprintf(&b, ", single %v, shared %v, weak %v, limits %d phones %d devices, queue %d, links %d, ids %d", o.Single, o.Shared, o.Weak, o.MaxPhones, o.MaxDevices, o.QueueLimit, o.Links, o.DedupeIDs)
-	fmt.Fprintf(&b, ", timers %d, cache %d, batch %d, transaction %d, window %d, rows %d, spread %d, race %v, flat %v, upgrade %v, rules %v", o.TimersPerRecord, o.CacheNodes, o.Batch, o.Transaction, o.Window, o.Rows, o.Spread, o.Race, o.Flat, o.Upgrade, o.Rules)
+	fmt.Fprintf(&b, ", timers %d, cache %d, batch %d, transaction %d, window %d, rows %d, spread %d, race %v, flat %v, upgrade %v, rules %v, history %v, step %d", o.TimersPerRecord, o.CacheNodes, o.Batch, o.Transaction, o.Window, o.Rows, o.Spread, o.Race, o.Flat, o.Upgrade, o.Rules, o.History, o.Step)
 	fmt.Fprintf(&b, "; faults: %v", o.Faults)
 	return b.String()
 }
@@ -118,6 +126,9 @@ func (o *Options) deployment() schemas.Deployment {
 	d.ID, d.KeyID, d.KeyCheck = "sim", simKeys.ID(), simKeys.KeyCheck()
 	d.EventsPartitions, d.InboxPartitions, d.FactsPartitions = o.Events, o.Inbox, o.Facts
 	d.Identifiers = []schemas.IdentifierType{{Name: "phone", Max: 20}, {Name: "device_id", Max: 20, Weak: o.Weak}, {Name: "anonymous_id", Max: 20, Weak: o.Weak}}
+	if o.History {
+		d.Clock, d.ClockStep = schemas.ClockEvent, o.Step
+	}
 	d.QueueLimit, d.LinksRemembered, d.DedupeIDs, d.TimersPerRecord = o.QueueLimit, o.Links, o.DedupeIDs, o.TimersPerRecord
 	return d
 }

@@ -19,6 +19,8 @@ type reference struct {
 	tags      []kafka.Record
 	documents []kafka.Record
 	dead      []kafka.Record
+	outputs   []caused        // all of the above but dead letters
+	keys      map[string]bool // of outputs
 	end       saved
 	watermark int64
 	now       []int64           // by fact: the watermark when it was decided, 0 if that is not known
@@ -69,7 +71,7 @@ func (w *World) replayWith(q int, skips []wire.Skip) (*reference, error) {
 		return nil, err
 	}
 	p := pipeline.NewPartition(config, w.topics, m)
-	r := &reference{messages: make([][][]byte, w.Inbox), accepted: map[string]string{}}
+	r := &reference{messages: make([][][]byte, w.Inbox), accepted: map[string]string{}, keys: map[string]bool{}}
 	w.inboxes.read()
 	log, flying := w.inboxLog(q), 0
 	for i := range log {
@@ -81,7 +83,7 @@ func (w *World) replayWith(q int, skips []wire.Skip) (*reference, error) {
 		p.Acked(ticket, len(out))
 		flying -= w.continues(q, w.inboxes.records[q][i], r.applied)
 		for k := range out {
-			if err := r.take(w, &out[k]); err != nil {
+			if err := r.take(w, &out[k], int64(i)); err != nil {
 				return nil, err
 			}
 		}
@@ -144,7 +146,7 @@ func (w *World) continuesSaid(q int, out []pipeline.Output) (n int) {
 }
 
 // take notes one output; numbers must be dense from 1.
-func (r *reference) take(w *World, o *pipeline.Output) error {
+func (r *reference) take(w *World, o *pipeline.Output, cause int64) error {
 	switch o.Topic {
 	case w.topics.Inbox:
 		rec, err := wire.DecodeInbox(o.Record.Value)
@@ -155,7 +157,9 @@ func (r *reference) take(w *World, o *pipeline.Output) error {
 			return fmt.Errorf("message %d to %d follows %d", rec.Seq, o.Partition, want-1)
 		}
 		for i := range rec.Messages {
-			r.messages[o.Partition] = append(r.messages[o.Partition], encodeMessage(&rec.Messages[i]))
+			b := encodeMessage(&rec.Messages[i])
+			r.messages[o.Partition] = append(r.messages[o.Partition], b)
+			r.note(w, cause, "m%d>%d %d %x", rec.From, o.Partition, rec.Seq+uint64(i), b)
 			if msg := &rec.Messages[i]; msg.Kind == wire.MsgAccept && r.accepted[msg.To] == "" {
 				r.accepted[msg.To] = msg.From.ID
 			}
@@ -169,17 +173,36 @@ func (r *reference) take(w *World, o *pipeline.Output) error {
 			return fmt.Errorf("fact %d follows %d", rec.Seq, want-1)
 		}
 		for i := range rec.Facts {
-			r.facts = append(r.facts, encodeFact(&rec.Facts[i]))
+			b := encodeFact(&rec.Facts[i])
+			r.facts = append(r.facts, b)
+			r.note(w, cause, "f%d %d %x", rec.From, rec.Seq+uint64(i), b)
 		}
 		r.decoded = append(r.decoded, rec.Facts...)
 	case w.topics.Tags:
 		r.tags = append(r.tags, o.Record)
+		r.note(w, cause, "t%s %s", o.Record.Key, o.Record.Value)
 	case w.topics.Profiles:
 		r.documents = append(r.documents, o.Record)
+		r.note(w, cause, "d%s %s %s", o.Record.Key, header(&o.Record, "version"), o.Record.Value)
 	case w.topics.Rejected:
 		r.dead = append(r.dead, o.Record)
 	}
 	return nil
+}
+
+// caused is an output by a name of its contents, and the record that caused it.
+type caused struct {
+	cause int64
+	key   string
+}
+
+// note keeps the name of an output while that is asked for: making it costs as much as the output.
+func (r *reference) note(w *World, cause int64, format string, args ...any) {
+	if !w.naming {
+		return
+	}
+	key := fmt.Sprintf(format, args...)
+	r.outputs, r.keys[key] = append(r.outputs, caused{cause, key}), true
 }
 
 func encodeMessage(m *wire.Message) []byte {

@@ -1,6 +1,11 @@
 package sim
 
-import "slices"
+import (
+	"slices"
+
+	"portrait/pipeline/kafka"
+	"portrait/schemas/wire"
+)
 
 // settle ends all trouble and brings everything to rest at a later clock.
 func (w *World) settle() {
@@ -23,6 +28,7 @@ func (w *World) settle() {
 	steps = append(steps, 1, 2_500) // the markers behind the last facts
 	for _, ms := range steps {
 		w.clock += ms
+		w.tell(ms)
 		for range 2 { // what is behind a tick is behind the end, too
 			w.drain()
 			for _, n := range w.nodes {
@@ -42,6 +48,21 @@ func (w *World) settle() {
 				d.checkpoint()
 			}
 		}
+	}
+}
+
+// tell lets event time go on by what runs an import, behind everything that was produced.
+func (w *World) tell(ms int64) {
+	if !w.History {
+		return
+	}
+	w.drain()
+	w.history += ms
+	r := wire.InboxRecord{Deployment: w.hash, Source: wire.FromCoordinator, Controls: []wire.Control{{Kind: wire.CtlClock, Stamp: w.history}}}
+	for q := range w.Inbox {
+		var e wire.Encoder
+		r.Encode(&e)
+		w.broker.append(request{place{w.topics.Inbox, q}, []kafka.Record{{Value: e.B}}, w.clock, false})
 	}
 }
 

@@ -68,8 +68,8 @@ func (w *World) checkNode(n *identity.Node) {
 // checkRest checks that nothing is under way at rest, and no timer is due.
 func (w *World) checkRest(refs []*reference) {
 	for q, r := range refs {
-		if r.watermark != w.clock {
-			w.fault("inbox %d: the watermark stands at %d at rest, the clock at %d", q, r.watermark-start, w.clock-start)
+		if r.watermark != w.now() {
+			w.fault("inbox %d: the watermark stands at %d at rest, the clock at %d", q, r.watermark-start, w.now()-start)
 		}
 		for key, value := range r.end.data {
 			switch key[0] {

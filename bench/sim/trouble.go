@@ -52,6 +52,8 @@ func (w *World) trouble() {
 		w.clickhouse.away = true
 	case f == Restores:
 		w.restore()
+	case f == LostTails && !w.cut && w.barriers == nil:
+		w.loseTails()
 	case f == Activations:
 		if w.version < 3 {
 			w.version++

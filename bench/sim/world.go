@@ -45,7 +45,13 @@ type World struct {
 	events     []int
 	inbox      []int
 	facts      []int
-	committed  []int64 // router's group: by events partition
+	committed  []int64      // router's group: by events partition
+	commits    [][][2]int64 // and when: how much was appended to all logs before, and the offset
+	history    int64        // ms: the time of the latest event, where the clock is that of the events
+	cut        bool         // logs lost their tails once
+	over       bool         // what is left is beyond any promise
+	went       int          // losses after which everything fits together
+	naming     bool         // references name their outputs
 
 	loaded       int // raw records sent so far
 	ids          int
@@ -74,6 +80,7 @@ func NewWorld(o Options, trace *[]string) *World {
 	w.dep = o.deployment()
 	w.hash = w.dep.Hash()
 	w.committed, w.items = make([]int64, o.Events), make([][]int, o.Events)
+	w.commits, w.history = make([][][2]int64, o.Events), start-1_000_000_000
 	w.poisoned, w.operators, w.answered = map[placeAt]bool{}, map[placeAt]wire.Skip{}, map[placeAt]bool{}
 	w.inboxes.init(w)
 	for id := range o.Nodes {
@@ -149,6 +156,7 @@ func (w *World) commitOffset(n *node, p int, offset int64) {
 		w.fault("events %d: offset %d is committed, the inboxes hold events up to %d", p, offset, done)
 	}
 	w.committed[p] = offset // the group takes what it is told, also from a zombie, also backwards
+	w.commits[p] = append(w.commits[p], [2]int64{w.broker.appends, offset})
 }
 
 var compiled struct {
@@ -178,11 +186,14 @@ func compileOnce(text []byte, version int64, dep *schemas.Deployment) (*tag.Cata
 // wrong, nothing if all promises hold.
 func (w *World) Run() []string {
 	weights := w.weights()
-	for k := 0; len(w.faults) == 0 && (w.loaded < w.Records || k < 400); k++ {
+	for k := 0; len(w.faults) == 0 && !w.over && (w.loaded < w.Records || k < 400); k++ {
 		w.happens(weights)
 		if k == 20_000 {
 			w.fault("after %d steps only %d records are sent", k, w.loaded)
 		}
+	}
+	if w.over {
+		return w.faults
 	}
 	if len(w.faults) == 0 {
 		w.settle()
@@ -240,6 +251,14 @@ func (w *World) happens(weights [kinds]int) {
 			n.act(kind)
 		}
 	}
+}
+
+// now is the time that machines are told at rest: the wall, or that of the events.
+func (w *World) now() int64 {
+	if w.History {
+		return w.history
+	}
+	return w.clock
 }
 
 // pass lets time go on.
