@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"portrait/profile/machine"
+	"portrait/profile/tag"
 	"portrait/schemas"
 	"portrait/schemas/wire"
 )
@@ -221,8 +222,18 @@ func FuzzApply(f *testing.F) {
 		}
 	}
 	dep := w.dep
+	none, err := machine.CompileCatalog([]byte("name: none\n"), 0, &dep)
+	if err != nil {
+		f.Fatal(err)
+	}
+	compile := func(text []byte, version int64, dep *schemas.Deployment) (*tag.Catalog, error) {
+		if version == 0 { // what every machine opens with: compiling it takes longer than everything else of an execution
+			return none, nil
+		}
+		return machine.CompileCatalog(text, version, dep)
+	}
 	f.Fuzz(func(t *testing.T, rec []byte) {
-		m, err := machine.Open(machine.Config{Deployment: &dep, ProfileKey: []byte("k"), CacheNodes: 10}, &memory{state: map[string][]byte{}}, 0, nil)
+		m, err := machine.Open(machine.Config{Deployment: &dep, ProfileKey: []byte("k"), CacheNodes: 10, Compile: compile}, &memory{state: map[string][]byte{}}, 0, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
