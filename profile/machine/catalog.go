@@ -212,8 +212,7 @@ func (m *Machine) touch(e *entry, now int64) {
 		m.document(e)
 	} else if p.docDue == 0 {
 		// Its features may have other names now. Spread over an interval: all profiles are touched at once.
-		p.docDue = m.watermark() + 1 + int64(xxhash.Sum64String(e.ID)%uint64(max(1, m.dep.DocInterval)))
-		m.timers.register(e, p.docDue)
+		m.setDoc(e, m.watermark()+1+int64(xxhash.Sum64String(e.ID)%uint64(max(1, m.dep.DocInterval))))
 	}
 	m.schedule(e)
 }

@@ -54,7 +54,7 @@ func (m *Machine) afterItems() error {
 func (m *Machine) fire() (more bool, err error) {
 	now := m.watermark()
 	for k := 0; ; k++ {
-		t, ok := m.timers.first()
+		t, ok := m.firstTimer()
 		if !ok || t.due > now {
 			return false, nil
 		}
@@ -69,35 +69,38 @@ func (m *Machine) fire() (more bool, err error) {
 	}
 }
 
-// fireOne evaluates what the passing of time can change at an entry whose timer is due, at its due
-// time, and registers the next one.
+// fireOne does what is due at an entry: evaluates what the passing of time can change, at its due time, and
+// registers the next such time; sends the document that waits.
 func (m *Machine) fireOne(e *entry) {
-	due := e.profile.due
+	due := e.profile.wake()
 	m.Counters.Timers++
 	m.cache.dirty(e)
-	m.timers.set(e, never)
 	if m.skipsTimers(e.ID) {
 		m.Counters.Skipped++
-		e.profile.docDue = 0 // no timer waits for it any more; the next event says it
+		m.setDue(e, never)
+		m.setDoc(e, 0) // the next event says it
 		return
 	}
 	m.place.timers = e.ID
-	m.touch(e, due)
 	p := e.profile
-	changed := m.evaluate(e, m.cat.timedTags, due, cause{kind: schemas.CauseTimer, at: due})
+	moved := p.cat != m.cat.Version // what its deadline says is of another catalogue
+	m.touch(e, due)
+	changed := false
+	if moved || p.due <= due {
+		changed = m.evaluate(e, m.cat.timedTags, due, cause{kind: schemas.CauseTimer, at: due})
+		next := never
+		for _, i := range m.cat.Timed() {
+			if s := p.features.get(i); s != nil {
+				next = min(next, m.cat.Features[i].NextChange(s, due, m.cat.Cuts(i)))
+			}
+		}
+		m.setDue(e, next)
+	}
 	if changed || p.docDue != 0 && p.docDue <= due {
 		m.document(e)
+	} else if p.docDue != 0 {
+		m.documents.insert(timer{p.docDue, e.ID}) // it is there, unless a binary with one index for both wrote the store
 	}
-	next := never
-	if p.docDue != 0 {
-		next = p.docDue
-	}
-	for _, i := range m.cat.Timed() {
-		if s := p.features.get(i); s != nil {
-			next = min(next, m.cat.Features[i].NextChange(s, due, m.cat.Cuts(i)))
-		}
-	}
-	m.timers.set(e, next)
 	m.place.timers = ""
 }
 
@@ -105,7 +108,7 @@ func (m *Machine) fireOne(e *entry) {
 // it, so that the order of a wave does not show in what an event or a merge finds. As many as a wave may
 // fire, and as the record has room for: whoever has more was away for long, and the wave does the rest.
 func (m *Machine) settle(e *entry) {
-	for k := 0; k < m.dep.TimersPerRecord && e.profile.due <= m.watermark(); k++ {
+	for k := 0; k < m.dep.TimersPerRecord && e.profile.wake() <= m.watermark(); k++ {
 		if m.ordinal > maxOutputs-(m.left+1)*outputsOfOne || m.settled >= settleTimers {
 			return // the rest of the record needs the room
 		}

@@ -53,7 +53,7 @@ func (m *Machine) count(e *entry, ev *wire.Event, anchor int) {
 			due = min(due, f.NextChange(state, now, m.cat.Cuts(i)))
 		}
 	}
-	m.timers.register(e, due)
+	m.register(e, due)
 	m.host.at = e
 	m.ids.Event(&e.Node, ev.Identifiers, anchor, ev.ID)
 
@@ -67,8 +67,7 @@ func (m *Machine) count(e *entry, ev *wire.Event, anchor int) {
 	if changed || first || now >= p.docAt+m.dep.DocInterval {
 		m.document(e)
 	} else if p.docDue == 0 {
-		p.docDue = p.docAt + m.dep.DocInterval
-		m.timers.register(e, p.docDue)
+		m.setDoc(e, p.docAt+m.dep.DocInterval)
 	}
 }
 
@@ -81,7 +80,7 @@ func (m *Machine) schedule(e *entry) {
 			due = min(due, m.cat.Features[i].NextChange(s, now, m.cat.Cuts(i)))
 		}
 	}
-	m.timers.register(e, due)
+	m.register(e, due)
 }
 
 // inputs is what a rule reads: the features of one profile at one instant.

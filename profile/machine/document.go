@@ -14,7 +14,8 @@ import (
 func (m *Machine) document(e *entry) {
 	p := e.profile
 	m.Counters.Documents++
-	p.docVersion, p.docAt, p.docDue = m.version(), m.watermark(), 0
+	p.docVersion, p.docAt = m.version(), m.watermark()
+	m.setDoc(e, 0)
 	id := m.profileOf(e)
 	text, fact := m.describe(e)
 	m.out.Docs = append(m.out.Docs, Doc{Key: uuidText(id), Value: text, Version: p.docVersion})

@@ -153,7 +153,7 @@ func (e *entry) encode(enc *wire.Encoder) {
 func (m *Machine) Cut() (profile.Checkpoint, int64) {
 	c := &m.cache
 	c.cuts++
-	changes := make([]profile.Change, 0, len(c.changed)+len(m.timers.changed)+len(m.unsaved))
+	changes := make([]profile.Change, 0, len(c.changed)+m.timerChanges()+len(m.unsaved))
 	slab := wire.Encoder{B: make([]byte, 0, c.bytes+c.bytes/8)} // one allocation, not two per entry
 	ends := make([]int, 0, 2*len(c.changed))
 	for _, e := range c.changed {
@@ -171,7 +171,7 @@ func (m *Machine) Cut() (profile.Checkpoint, int64) {
 	c.cutting = append(c.cutting, c.changed...)
 	clear(c.changed)
 	c.changed, c.bytes = c.changed[:0], 0
-	changes = m.timers.cut(changes)
+	changes = m.documents.cut(m.deadlines.cut(changes))
 	for key, value := range m.unsaved { // sorted below
 		changes = append(changes, profile.Change{Key: []byte(key), Value: value})
 	}
@@ -190,13 +190,15 @@ func (m *Machine) Committed(cut int64) {
 func (m *Machine) Uncut() int { return len(m.cache.changed) }
 
 // UncutBytes is about how many bytes the next cut will have.
-func (m *Machine) UncutBytes() int { return m.cache.bytes + timerBytes*len(m.timers.changed) }
+func (m *Machine) UncutBytes() int { return m.cache.bytes + timerBytes*m.timerChanges() }
+
+func (m *Machine) timerChanges() int { return len(m.deadlines.changed) + len(m.documents.changed) }
 
 // Cached is how many entries are in memory.
 func (m *Machine) Cached() int { return len(m.cache.nodes) }
 
 // Timers is how many timers are registered.
-func (m *Machine) Timers() int { return m.timers.tree.Len() }
+func (m *Machine) Timers() int { return m.deadlines.tree.Len() + m.documents.tree.Len() }
 
 // anchored takes an event to the entry of one of its identifiers: the first from anchor on that is
 // not blocked, if that one is here, else by a Forward.

@@ -46,8 +46,8 @@ func (h *host) edge(via, other, cause, reason string, accepted bool) {
 func (h *host) Surrender(winner wire.Node, causeID string) []byte {
 	m, e := h.m, h.at
 	p := e.profile
-	m.timers.set(e, never)
-	p.docDue = 0
+	m.setDue(e, never)
+	m.setDoc(e, 0)
 	id := m.profileOf(e)
 	why := cause{kind: schemas.CauseMerge, event: causeID, at: m.meta.decided}
 	// An address without events is known to consumers too, if it accepted a child that is on its way here:

@@ -61,15 +61,16 @@ type Machine struct {
 	unsaved  map[string][]byte // texts of catalogues, by key, until the next cut; nil: to be deleted
 	meta     meta
 	cache    cache
-	timers   timers
-	out      *Effects
-	offset   int64       // of the record being applied
-	ordinal  int         // outputs numbered in it so far
-	settled  int         // timers fired in it ahead of the wave, by settle
-	left     int         // items of it not yet applied, the current one included
-	place    place       // in it, for a Stop
-	answers  []wire.Skip // Config.Skips
-	skipped  []wire.Skip // of them, those in the record being applied; nearly always nil
+	// When time alone changes something, and which documents wait for their interval.
+	deadlines, documents timers
+	out                  *Effects
+	offset               int64       // of the record being applied
+	ordinal              int         // outputs numbered in it so far
+	settled              int         // timers fired in it ahead of the wave, by settle
+	left                 int         // items of it not yet applied, the current one included
+	place                place       // in it, for a Stop
+	answers              []wire.Skip // Config.Skips
+	skipped              []wire.Skip // of them, those in the record being applied; nearly always nil
 
 	touched  []int  // scratch: tags to evaluate
 	ends     []int  // scratch: of values in text
