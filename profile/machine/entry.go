@@ -24,7 +24,7 @@ type entry struct {
 	size    int      // of its last serialised form, or 0: the next one is about as long
 }
 
-// newBytes is what an entry is thought to take that was not serialised yet.
+// newBytes is what an entry is thought to take that was not serialised yet, before the first cut has told.
 const newBytes = 512
 
 // timerBytes is what a changed timer takes in a cut.
@@ -41,6 +41,7 @@ type cache struct {
 	nodes     map[string]*entry
 	changed   []*entry // dirty ones, each once
 	bytes     int      // about what they will take in the next cut
+	fresh     int      // of them, what one takes that was not serialised yet: as the mean of the last cut
 	limit     int
 	cutting   []*entry // serialised in cuts that are not committed yet
 	futile    int64    // committed when evict last found too little to drop; try again after the next
@@ -48,14 +49,14 @@ type cache struct {
 	committed int64    // number of the last cut that was committed
 }
 
-func (c *cache) init(limit int) { c.nodes, c.limit = map[string]*entry{}, limit }
+func (c *cache) init(limit int) { c.nodes, c.limit, c.fresh = map[string]*entry{}, limit, newBytes }
 
 // dirty marks an entry for the next cut.
 func (c *cache) dirty(e *entry) {
 	if !e.dirty {
 		e.dirty = true
 		c.changed = append(c.changed, e)
-		c.bytes += len(e.ID) + cmp.Or(e.size, newBytes)
+		c.bytes += len(e.ID) + cmp.Or(e.size, c.fresh)
 	}
 }
 
@@ -167,6 +168,9 @@ func (m *Machine) Cut() (profile.Checkpoint, int64) {
 		key, end := ends[i], ends[i+1]
 		changes = append(changes, profile.Change{Key: slab.B[from:key:key], Value: slab.B[key:end:end]})
 		from = end
+	}
+	if n := len(c.changed); n > 0 {
+		c.fresh = max(newBytes, len(slab.B)/n) // too low a guess makes cuts that no transaction holds
 	}
 	c.cutting = append(c.cutting, c.changed...)
 	clear(c.changed)
