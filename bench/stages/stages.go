@@ -51,8 +51,9 @@ var rules = []rule{
 	{"encode", []string{"pipeline.(*encoder)", "pipeline.(*Node).produceInbox"}},
 	{"inbox decode", []string{"wire.DecodeInbox"}},
 	{"machine", []string{"portrait/profile/machine"}},
+	{"route", []string{"router.(*Router).item", "portrait/pipeline/normalize", "pipeline.InboxOutput"}}, // the decoder calls item for each event
 	{"decode", []string{"schemas.(*EventDecoder)"}},
-	{"route", []string{"portrait/pipeline/router.", "portrait/pipeline/normalize"}},
+	{"route", []string{"portrait/pipeline/router."}},
 	{"sink", []string{"portrait/sinks/clickhouse", "ClickHouse/clickhouse-go", "ClickHouse/ch-go"}},
 	{"fetch", []string{"kafka.(*Fetcher)", "kafka.decodeBatches", "kafka.(*fetchRe"}},
 	{"produce", []string{"kafka.(*outlet)", "kafka.(*Producer)", "kafka.encodeBatch"}},

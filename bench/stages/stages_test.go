@@ -42,6 +42,10 @@ func TestDivide(t *testing.T) {
 	sample(5, "", "runtime.gcAssistAlloc", "portrait/profile/feature.(*Feature).Update", apply)
 	sample(15, Generator, "portrait/pipeline/kafka.(*outlet).run")
 	sample(25, "", "portrait/pipeline/kafka.(*outlet).run")
+	const each, route = "portrait/schemas.(*EventDecoder).Each", "portrait/pipeline/router.(*Router).Route"
+	sample(11, "", "portrait/schemas.(*scanner).text", each, route)
+	sample(12, "", "portrait/pipeline/router.(*Router).item", each, route)
+	sample(13, "", "portrait/pipeline/router.(*Router).stamp", route)
 	sample(7, "", "nobody.Knows")
 	var b bytes.Buffer
 	if err := p.Write(&b); err != nil {
@@ -51,9 +55,9 @@ func TestDivide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]float64{"features": 10, "tags": 20, "documents": 30, "gc": 5, Generator: 15, "produce": 25, "other": 7}
-	if got.Total != 112*time.Millisecond || len(got.Stages) != len(want) {
-		t.Errorf("%v in %d stages, want 112ms in %d", got.Total, len(got.Stages), len(want))
+	want := map[string]float64{"features": 10, "tags": 20, "documents": 30, "gc": 5, Generator: 15, "produce": 25, "decode": 11, "route": 25, "other": 7}
+	if got.Total != 148*time.Millisecond || len(got.Stages) != len(want) {
+		t.Errorf("%v in %d stages, want 148ms in %d", got.Total, len(got.Stages), len(want))
 	}
 	for _, s := range got.Stages {
 		if d := s.MicroS - want[s.Name]; d > 0.001 || d < -0.001 {
