@@ -29,7 +29,7 @@ func (k timer) less(l timer) bool { return k.due < l.due || k.due == l.due && k.
 type timers struct {
 	prefix  byte // of its keys
 	tree    *btree.BTreeG[timer]
-	changed map[timer]bool // against the last cut: true only here, false only there
+	changed map[timer]bool // since the last cut, whether it is there now
 }
 
 func (t *timers) init(prefix byte) {
@@ -89,15 +89,10 @@ func (m *Machine) firstTimer() (timer, bool) {
 	return k, ok
 }
 
-// note keeps what differs from the last cut: a timer that came and went between two cuts, as most do,
-// is never written.
-func (t *timers) note(k timer, set bool) {
-	if before, ok := t.changed[k]; ok && before != set {
-		delete(t.changed, k)
-		return
-	}
-	t.changed[k] = set
-}
+// note keeps what was touched since the last cut, a timer that came and went, too: a cut becomes a delta, which has to
+// lead on from any state in between (package snapshot), and another owner, who cut elsewhere, may have
+// written that timer, or deleted one that went and came.
+func (t *timers) note(k timer, set bool) { t.changed[k] = set }
 
 // cut appends the changes of the index since the last cut; the caller sorts.
 func (t *timers) cut(list []profile.Change) []profile.Change {
