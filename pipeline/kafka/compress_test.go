@@ -78,6 +78,19 @@ func TestEncoderForgets(t *testing.T) {
 	}
 }
 
+// One huge record must not cost its memory for ever.
+func TestEncoderKeepsLittle(t *testing.T) {
+	c := batchEncoder{pack: packingOf(CompressionSnappy)}
+	for _, n := range []int{5 << 20, 100} {
+		if _, err := c.encode([]item{{record: Record{Value: text(n)}}}, 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept := cap(c.plain) + cap(c.packed); kept > maxKept {
+		t.Errorf("the encoder keeps %d bytes, want at most %d", kept, maxKept)
+	}
+}
+
 // FuzzUnpackSnappy holds it against kafka-go's codec, in both directions.
 func FuzzUnpackSnappy(f *testing.F) {
 	whole := packSnappy(nil, text(3000))

@@ -11,6 +11,10 @@ import (
 // leaves it to the caller.
 const frame = 4
 
+// maxKept bounds what an encoder keeps between batches: enough for batches of the usual bound, in and out of
+// their packing, and not for the one profile of some megabytes that was sent once.
+const maxKept = 3 << 20
+
 // batchEncoder encodes the batches of one output partition, one after the other. It keeps its memory: a busy one
 // sends a megabyte at a time.
 type batchEncoder struct {
@@ -21,6 +25,9 @@ type batchEncoder struct {
 // encode returns a frame and records as one batch of format 2, ready to be sent as often as needed, and valid until
 // the next call. Records without a time get now (ms), taken once, so that a repeat is the same byte for byte.
 func (c *batchEncoder) encode(records []item, now int64) ([]byte, error) {
+	if cap(c.plain)+cap(c.packed) > maxKept {
+		c.forget()
+	}
 	size := frame + batchHeader
 	for i := range records {
 		size += records[i].record.size()
