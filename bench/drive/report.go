@@ -53,6 +53,7 @@ type Report struct {
 	Sustained float64                 `json:"sustainable_rate,omitempty"`
 	DrainRate *bench.Spread           `json:"drain_events_per_s,omitempty"`
 	Wave      *Wave                   `json:"wave,omitempty"`
+	Steady    []Trend                 `json:"steady,omitempty"` // of a long run: whether it leaks
 	Restarts  []Restart               `json:"restarts,omitempty"`
 	FirstTag  *bench.Spread           `json:"first_tag_s,omitempty"` // after a restart, or of a moved partition
 	Phases    []Phase                 `json:"phases,omitempty"`

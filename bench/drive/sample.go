@@ -23,6 +23,8 @@ type Sample struct {
 	Memory   map[string]int64   `json:"rss_bytes"`
 	Disk     map[string]int64   `json:"disk_bytes,omitempty"` // every fifth second
 	CPUCores map[string]float64 `json:"cpu_cores"`
+	Files    map[string]int64   `json:"open_files,omitempty"` // every fifth second, as the next
+	Running  map[string]int64   `json:"goroutines,omitempty"` // of this process; of others threads
 }
 
 // diskEvery is how often the directories are walked, in samples.
@@ -63,12 +65,24 @@ func (d *Driver) sample(ctx context.Context) error {
 		}
 		if k%diskEvery == 0 {
 			s.Disk = d.disk()
+			s.Files, s.Running = d.each(meter.Files), d.each(meter.Goroutines)
 		}
 		before = now
 		d.mu.Lock()
 		d.series = append(d.series, s)
 		d.mu.Unlock()
 	}
+}
+
+// each measures all processes; one that has ended is left out.
+func (d *Driver) each(measure func(pid int) (int64, error)) map[string]int64 {
+	m := map[string]int64{}
+	for name, pid := range d.processes() {
+		if n, err := measure(pid); err == nil {
+			m[name] = n
+		}
+	}
+	return m
 }
 
 func (d *Driver) disk() map[string]int64 {

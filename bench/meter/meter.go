@@ -56,6 +56,22 @@ func RSS(pid int) (int64, error) {
 	return pages * int64(os.Getpagesize()), err
 }
 
+// Files returns how many files, sockets and the like a process holds open.
+func Files(pid int) (int64, error) {
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	return int64(len(list)), err
+}
+
+// Goroutines returns how many goroutines this process has; of another one, how many threads: that is what can be seen
+// from outside.
+func Goroutines(pid int) (int64, error) {
+	if pid == os.Getpid() {
+		return int64(runtime.NumGoroutine()), nil
+	}
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return int64(len(list)), err
+}
+
 // Disk returns the bytes that the files below dir occupy (holes do not count). Files that vanish meanwhile
 // are left out.
 func Disk(dir string) (int64, error) {

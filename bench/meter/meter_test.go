@@ -28,6 +28,33 @@ func TestOwn(t *testing.T) {
 	if rss, err := RSS(os.Getpid()); err != nil || rss < 1<<20 {
 		t.Errorf("%d bytes resident (%v)", rss, err)
 	}
+	before64, err := Files(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	if n, err := Files(os.Getpid()); err != nil || n != before64+1 {
+		t.Errorf("%d files are open, then %d (%v)", before64, n, err)
+	}
+	stop := make(chan struct{})
+	few, err := Goroutines(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		go func() { <-stop }()
+	}
+	if many, err := Goroutines(os.Getpid()); err != nil || many < few+100 {
+		t.Errorf("%d goroutines, then %d (%v)", few, many, err)
+	}
+	close(stop)
+	if threads, err := Goroutines(os.Getppid()); err != nil || threads < 1 {
+		t.Errorf("the parent has %d threads (%v)", threads, err)
+	}
 	if m := ThisMachine(); m.Cores < 1 || m.MemoryMB < 1 || m.CPU == "" {
 		t.Errorf("machine %+v", m)
 	}

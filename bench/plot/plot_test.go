@@ -27,8 +27,13 @@ func report() *drive.Report {
 		Checks:   []bench.Check{{Name: "events per profile", OK: true, Detail: "1000 compared, 0 differ"}}}
 	for k := range 5 {
 		r.Series = append(r.Series, drive.Sample{At: float64(k), Rate: 1000, Counted: 990, Lag: int64(k), P50: 3, P99: 30, Hiccup: 1,
+			Files: map[string]int64{"portrait": 80}, Running: map[string]int64{"portrait": 120},
 			Memory: map[string]int64{"portrait": 1 << 28}, Disk: map[string]int64{"state": 1 << 20}, CPUCores: map[string]float64{"portrait": 0.5}})
 	}
+	r.Restarts = []drive.Restart{{At: 2, Announced: 0.3, Owned: 0.5, CaughtUp: 1, Ready: 1, FirstTag: 1.3, Partitions: 1.5}}
+	r.Phases = []drive.Phase{{Name: "restart node-1", At: 1, Away: 1.2, Moved: []int{1, 3}, FirstTag: 1.3, OthersP99: 80, MovedP99: 900, Slow: 2}}
+	r.Seconds = []drive.Second{{At: 1, P99: 900, Moved: 900, Others: 80}, {At: 2, P99: 20, Others: 20}}
+	r.Steady = []drive.Trend{{What: "memory of portrait", Unit: "bytes", From: 1 << 28, To: 1 << 28, Seconds: 600, Judged: true, Flat: true}}
 	r.AddWindows([]drive.Window{w, w, w})
 	r.Settle()
 	return r
@@ -73,10 +78,11 @@ func TestDrawn(t *testing.T) {
 		t.Fatalf("chromium: %v", err)
 	}
 	dom, _, _ := strings.Cut(string(out), "<script") // what the script drew stands before it
-	if n := strings.Count(dom, "<svg"); n != 9 {     // spectrum, latency, throughput, lag, trials, memory, disk, CPU, stages
-		t.Errorf("%d plots are drawn, want 9", n)
+	// Spectrum, seconds of the plan, latency, throughput, lag, trials, memory, goroutines, files, disk, CPU, stages.
+	if n := strings.Count(dom, "<svg"); n != 12 {
+		t.Errorf("%d plots are drawn, want 12", n)
 	}
-	for _, want := range []string{"Percentile spectrum", "something happened", "p99 900 ms", "120,000", "verified", "&lt;/script&gt;"} {
+	for _, want := range []string{"Percentile spectrum", "kill -9", "restart node-1", "Does it leak?", "memory of portrait", "flat", "something happened", "p99 900 ms", "120,000", "verified", "&lt;/script&gt;"} {
 		if !strings.Contains(dom, want) {
 			t.Errorf("the page does not show %q", want)
 		}

@@ -44,9 +44,13 @@ func benchRunCommand() *cobra.Command {
 whatever the system does. Latency counts from that instant until the tag change is received. Windows of one
 length follow each other; the median and the spread of them are told. At the end every event, profile and tag
 is compared with the plan; a run that could not keep its plan is invalid. The exit code is 1 for either, and
-if a condition of --fail holds.`,
+if a condition of --fail holds.
+
+Windows of five minutes and more in all are a soak: memory, goroutines (of other processes threads), open files
+and the disk of the state must be flat over the last two thirds, or the run fails; the slopes are told.`,
 		Example: `  portrait bench run
   portrait bench run --rate 50000 --clickhouse none --fail 'p99>500ms' --html report.html
+  portrait bench run --rate 50000 --duration 30m --repeats 1 --html soak.html
   portrait bench run --broker apache --catalog 300 --merges 0.1 --burst 3:1s/10s
   portrait bench run --events sample.jsonl --catalog catalogue.yaml
   portrait bench run --attach --broker kafka:9092 --prefix portrait --clickhouse none --rate 2000`,
@@ -120,10 +124,13 @@ func (o *benchRun) measure(ctx context.Context, burst traffic.Burst) (*drive.Rep
 	s.report.Settings.Rate, s.report.Settings.Burst = o.rate, o.burst
 	s.report.Settings.Warmup, s.report.Settings.Duration = o.warmup.Seconds(), o.duration.Seconds()
 	var cpu bytes.Buffer
+	began := s.driver.Seconds(time.Now().Add(o.warmup))
 	windows, err := s.driver.Run(ctx, drive.Stretch{Rate: o.rate, Burst: burst, Warmup: o.warmup, Duration: o.duration, Windows: o.windows, Profile: &cpu})
 	if err != nil {
 		return nil, err
 	}
+	s.report.Steady = drive.Steady(s.driver.Series(), began, began+float64(len(windows))*o.duration.Seconds())
+	s.report.Failed = drive.Leaks(s.report.Steady)
 	s.report.AddWindows(windows)
 	var events int64
 	for i := range windows {
@@ -305,6 +312,9 @@ func printReportText(w io.Writer, r *drive.Report) {
 		fmt.Fprintf(w, "  %d changes by timers due at one instant: p50 %.0f p99 %.0f ms after it, the last %.2f s\n", v.Changes, v.Latency.P50, v.Latency.P99, v.Last)
 	}
 	printRestarts(w, r)
+	for _, t := range r.Steady {
+		fmt.Fprintf(w, "  %-26s %s\n", t.What, t.Why)
+	}
 	if d := r.DrainRate; d != nil {
 		fmt.Fprintf(w, "  drained %.0f events/s (%.0f to %.0f)\n", d.Median, d.Min, d.Max)
 	}
