@@ -58,6 +58,49 @@ func (w *world) liveRound(ctx context.Context, round int) error {
 	return nil
 }
 
+// warmEvents are written and read once before the first session.
+const warmEvents = 300_000
+
+// warmBroker has the broker take and give events for a while, without an application.
+func (w *world) warmBroker(ctx context.Context) error {
+	prefix := w.prefix()
+	topic := pipeline.TopicNames(prefix).Events
+	if err := w.topics(ctx, prefix, topic); err != nil {
+		return err
+	}
+	plan, err := w.plan()
+	if err == nil {
+		plan, err = plan.Then(0, traffic.Stretch{Start: time.Now(), Rate: backlogRate})
+	}
+	if err != nil {
+		return err
+	}
+	s, err := newSender(w.addr, topic)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	r, err := follow(w.addr, topic)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if _, err := s.send(ctx, plan, 0, warmEvents, time.Time{}, nil); err != nil {
+		return err
+	}
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
+	for left := warmEvents; left > 0; {
+		fetches := r.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return err
+		}
+		left -= fetches.NumRecords()
+	}
+	return w.forget(ctx, prefix)
+}
+
 // session is an application under an open load.
 type session struct {
 	*world

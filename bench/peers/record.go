@@ -38,12 +38,7 @@ func record(ctx context.Context, broker, topic string, plan *traffic.Plan, model
 	if err != nil {
 		return nil, err
 	}
-	begin := map[int32]kgo.Offset{}
-	for p := range int32(partitions) {
-		begin[p] = kgo.NewOffset().At(0)
-	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: begin}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(250*time.Millisecond))
+	client, err := follow(broker, topic)
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +46,22 @@ func record(ctx context.Context, broker, topic string, plan *traffic.Plan, model
 	r.plan.Store(plan)
 	r.window.Store(&window{latencies: latency.NewRecorder()})
 	ctx, r.stop = context.WithCancel(ctx)
-	go r.follow(ctx)
+	go r.listen(ctx)
 	go r.hiccups(ctx)
 	return r, nil
 }
 
-func (r *recorder) follow(ctx context.Context) {
+// follow reads a topic from its beginning, committed records only.
+func follow(broker, topic string) (*kgo.Client, error) {
+	begin := map[int32]kgo.Offset{}
+	for p := range int32(partitions) {
+		begin[p] = kgo.NewOffset().At(0)
+	}
+	return kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: begin}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(250*time.Millisecond))
+}
+
+func (r *recorder) listen(ctx context.Context) {
 	defer close(r.ended)
 	for ctx.Err() == nil {
 		fetches := r.client.PollFetches(ctx)

@@ -106,6 +106,11 @@ func Run(ctx context.Context, c Config) (_ *Report, err error) {
 	if _, err = normalize.Generate(filepath.Join(c.Dir, "key")); err != nil {
 		return nil, err
 	}
+	if c.Drain == 0 { // or the first to be asked would be asked of a broker that compiles itself
+		if err := w.warmBroker(ctx); err != nil {
+			return nil, fmt.Errorf("warm-up of the broker: %w", err)
+		}
+	}
 	for round := range c.Rounds {
 		if c.Drain > 0 {
 			if err := w.drainRound(ctx, round+1); err != nil {
