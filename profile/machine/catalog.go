@@ -101,7 +101,7 @@ func (m *Machine) restoreCatalog() error {
 		return fmt.Errorf("machine: catalogue %d of the checkpoint: %w", m.meta.catalog, err)
 	}
 	m.cat = c
-	return nil
+	return m.learn()
 }
 
 // control applies an item of the coordinator. All of them are idempotent by content.
@@ -189,7 +189,7 @@ func (m *Machine) activate(version int64) error {
 		return p.version <= version
 	})
 	m.meta.sweeping, m.meta.cursor = true, ""
-	return nil
+	return m.learn()
 }
 
 // touch moves a root to the active catalogue: features with an unchanged definition stay, refusals

@@ -25,7 +25,7 @@ tags:
   curious: {when: "views > 0"}
 `
 
-func fuzzCompile(f *testing.F, yaml string, version int64) *catalog {
+func fuzzCompile(f testing.TB, yaml string, version int64) *catalog {
 	m := &Machine{dep: fuzzDeployment(), compiler: CompileCatalog}
 	c, err := m.compile([]byte(yaml), version)
 	if err != nil {

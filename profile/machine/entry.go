@@ -24,6 +24,9 @@ type entry struct {
 	size    int      // of its last serialised form, or 0: the next one is about as long
 }
 
+// entryVersion is the version of the entries' encoding. In version 1 profiles were as state.encode writes them.
+const entryVersion = 2
+
 // newBytes is what an entry is thought to take that was not serialised yet, before the first cut has told.
 const newBytes = 512
 
@@ -123,13 +126,18 @@ func (m *Machine) lookup(id string) (*entry, error) {
 	}
 	id = strings.Clone(id) // what is kept must not keep the record it came in
 	d := wire.NewDecoder(value)
-	if v := d.Byte(); v != metaVersion {
-		return nil, fmt.Errorf("machine: entry in encoding version %d, this binary reads %d", v, metaVersion)
+	version := d.Byte()
+	if version < 1 || version > entryVersion {
+		return nil, fmt.Errorf("machine: entry in encoding version %d, this binary reads 1 to %d", version, entryVersion)
 	}
 	e := &entry{Node: *identity.Decode(id, d), used: true}
 	if e.Root != nil {
 		e.profile = newState(m.cat)
-		e.profile.decode(d, m.cat)
+		if version == 1 {
+			e.profile.decode(d, m.cat)
+		} else if err := m.unpack(e.profile, d); err != nil {
+			return nil, fmt.Errorf("machine: entry of %d bytes: %w", len(value), err)
+		}
 	}
 	if err := d.Close(); err != nil {
 		return nil, fmt.Errorf("machine: entry of %d bytes: %w", len(value), err)
@@ -141,10 +149,10 @@ func (m *Machine) lookup(id string) (*entry, error) {
 // encode appends the entry's stored form.
 func (e *entry) encode(enc *wire.Encoder) {
 	before := len(enc.B)
-	enc.Byte(metaVersion)
+	enc.Byte(entryVersion)
 	e.Node.Encode(enc)
 	if e.Root != nil {
-		e.profile.encode(enc)
+		e.profile.pack(enc)
 	}
 	e.size = len(enc.B) - before
 }

@@ -19,11 +19,28 @@ func (p places) place(i int) (at int, ok bool) {
 	return at + bits.OnesCount64(p[word]&(bit-1)), p[word]&bit != 0
 }
 
+// len returns how many things are there.
+func (p places) len() (n int) {
+	for _, w := range p {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
 func (p *places) add(i int) {
 	for len(*p) <= i/64 {
 		*p = append(*p, 0)
 	}
 	(*p)[i/64] |= 1 << (i % 64)
+}
+
+// each calls do for the things that are there, ascending.
+func (p places) each(do func(i int)) {
+	for word, w := range p {
+		for ; w != 0; w &= w - 1 {
+			do(word*64 + bits.TrailingZeros64(w))
+		}
+	}
 }
 
 func (p places) remove(i int) { p[i/64] &^= 1 << (i % 64) }
@@ -56,6 +73,12 @@ func (f *features) set(i int, state []byte) {
 		copy(f.states[at+1:], f.states[at:])
 		f.states[at] = state
 	}
+}
+
+// append sets the state of feature i, which is above all that are there.
+func (f *features) append(i int, state []byte) {
+	f.touched.add(i)
+	f.states = append(f.states, state)
 }
 
 // each calls do for the touched features, ascending.

@@ -58,6 +58,7 @@ type Machine struct {
 	ids      identity.Protocol
 	host     host
 	cat      *catalog
+	layouts  map[int64]*layout // of catalogues that are or were active, as far as they were needed
 	unsaved  map[string][]byte // texts of catalogues, by key, until the next cut; nil: to be deleted
 	meta     meta
 	cache    cache
@@ -103,7 +104,7 @@ func Open(c Config, view View, position int64, metaBytes []byte) (*Machine, erro
 	if err != nil {
 		return nil, fmt.Errorf("machine: empty catalogue: %w", err)
 	}
-	m.cat = none
+	m.cat, m.layouts = none, map[int64]*layout{0: none.layout()}
 	m.meta.init(m.dep)
 	if metaBytes != nil {
 		if err := m.meta.decode(metaBytes, m.hash); err != nil {

@@ -8,7 +8,7 @@ import (
 	"portrait/schemas/wire"
 )
 
-// metaVersion is the version of meta's and the entries' encoding.
+// metaVersion is the version of the encoding of everything stored but entries.
 const metaVersion = 1
 
 // meta is the part of the state that is not a node: small, and written whole with each checkpoint.

@@ -133,16 +133,40 @@ func (p *state) merge(q *state, c *catalog, limit int) {
 	p.absorbed = append(p.absorbed, q.absorbed...)
 }
 
-// encode appends the profile. Features carry the hash of their definition, so that another catalogue
-// takes over what it defines in the same way and starts the rest anew.
+// encode appends the profile as it goes to another machine. Features carry the hash of their definition, so
+// that another catalogue takes over what it defines in the same way and starts the rest anew.
 func (p *state) encode(e *wire.Encoder) {
 	e.Int(p.cat)
 	p.encodeFeatures(e)
+	p.encodeTags(e)
+	p.encodeRest(e)
+}
+
+func (p *state) encodeFeatures(e *wire.Encoder) {
+	if p.def == nil {
+		e.Uint(uint64(len(p.raw)))
+		for _, f := range p.raw {
+			e.Fixed(f.hash)
+			e.Bytes(f.state)
+		}
+		return
+	}
+	e.Uint(uint64(len(p.features.states)))
+	p.features.each(func(i int, s []byte) {
+		e.Fixed(p.def.Features[i].Hash)
+		e.Bytes(s)
+	})
+}
+
+func (p *state) encodeTags(e *wire.Encoder) {
 	e.Uint(uint64(len(p.tags)))
 	for _, t := range p.tags {
 		e.String(t.name)
 		e.String(t.value)
 	}
+}
+
+func (p *state) encodeRest(e *wire.Encoder) {
 	e.Uint(uint64(len(p.recent)))
 	before := int64(0) // ids come in order of time, nearly: differences are short
 	for _, r := range p.recent {
@@ -162,34 +186,39 @@ func (p *state) encode(e *wire.Encoder) {
 	e.Uint(p.docVersion)
 }
 
-func (p *state) encodeFeatures(e *wire.Encoder) {
-	if p.def == nil {
-		e.Uint(uint64(len(p.raw)))
-		for _, f := range p.raw {
-			e.Fixed(f.hash)
-			e.Bytes(f.state)
-		}
-		return
-	}
-	e.Uint(uint64(len(p.features.states)))
-	p.features.each(func(i int, s []byte) {
-		e.Fixed(p.def.Features[i].Hash)
-		e.Bytes(s)
-	})
-}
-
-// decode reads a profile. One that was last evaluated under another catalogue stays as it was written
-// until it is touched, so that reading it leaves no trace.
+// decode reads what encode wrote. A profile that was last evaluated under another catalogue stays as it was
+// written until it is touched, so that reading it leaves no trace.
 func (p *state) decode(d *wire.Decoder, active *catalog) {
 	p.cat = d.Int()
+	p.decodeFeatures(d)
+	p.decodeTags(d)
+	p.decodeRest(d)
+	p.settleOn(active)
+}
+
+// settleOn aligns a profile that was just read with the active catalogue if that is the one it was written under.
+func (p *state) settleOn(active *catalog) {
+	p.def = nil
+	if p.cat == active.Version {
+		p.align(active)
+	}
+}
+
+func (p *state) decodeFeatures(d *wire.Decoder) {
 	p.raw = make([]hashed, d.Count())
 	for i := range p.raw {
 		p.raw[i] = hashed{d.Fixed(), d.Bytes()}
 	}
+}
+
+func (p *state) decodeTags(d *wire.Decoder) {
 	p.tags = make([]tagValue, d.Count())
 	for i := range p.tags {
 		p.tags[i] = tagValue{d.String(), d.String()}
 	}
+}
+
+func (p *state) decodeRest(d *wire.Decoder) {
 	p.recent = make([]recent, d.Count())
 	before := int64(0)
 	for i := range p.recent {
@@ -204,10 +233,6 @@ func (p *state) decode(d *wire.Decoder, active *catalog) {
 		*v = d.Int()
 	}
 	p.changeVersion, p.docVersion = d.Uint(), d.Uint()
-	p.def = nil
-	if p.cat == active.Version {
-		p.align(active)
-	}
 }
 
 // align puts the features in the order of a catalogue; those it does not define are dropped.
