@@ -124,9 +124,8 @@ func (n *Node) checkState(ends *Ends, q int) error {
 	if err := ends.CheckPosition(n.topics, q, position); err != nil {
 		return err
 	}
-	marks, err := machine.MarksOf(n.dep, meta)
-	if err != nil {
-		return nil // of another version: it is refused when the partition is opened
+	if marks, err := machine.MarksOf(n.dep, meta); err == nil {
+		return ends.CheckMarks(n.topics, q, marks)
 	}
-	return ends.CheckMarks(n.topics, q, marks)
+	return nil // of another version: it is refused when the partition is opened
 }

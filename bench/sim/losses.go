@@ -46,7 +46,7 @@ func (w *World) loseTails() {
 	}
 	whole := w.shorten()
 	fits := whole && w.fits()
-	said, why := w.refused()
+	why, said := w.refused()
 	if fits && said != nil {
 		w.fault("power: everything fits together, and is refused: %v", said)
 	}
@@ -174,21 +174,21 @@ func (w *World) ends() *pipeline.Ends {
 }
 
 // refused asks everybody who would go on: nodes as the product does, routers and sinks as their fetches do.
-func (w *World) refused() (err error, who string) {
+func (w *World) refused() (who string, err error) {
 	for _, n := range w.nodes {
 		if err := n.check(); err != nil {
-			return err, fmt.Sprintf("node %d: ", n.id)
+			return fmt.Sprintf("node %d: ", n.id), err
 		}
 	}
 	for p, at := range w.committed {
 		if end := w.broker.end(place{w.topics.Events, p}); at > end {
-			return kafka.ErrOffsetBeyondEnd, fmt.Sprintf("router %d: ", p)
+			return fmt.Sprintf("router %d: ", p), kafka.ErrOffsetBeyondEnd
 		}
 	}
 	for f := range w.Facts {
 		if at, _ := w.clickhouse.position(f); at.Next > w.broker.end(place{w.topics.Facts, f}) {
-			return kafka.ErrOffsetBeyondEnd, fmt.Sprintf("sink %d: ", f)
+			return fmt.Sprintf("sink %d: ", f), kafka.ErrOffsetBeyondEnd
 		}
 	}
-	return nil, ""
+	return "", nil
 }
