@@ -58,8 +58,11 @@ func (w *world) liveRound(ctx context.Context, round int) error {
 	return nil
 }
 
-// warmEvents are written and read once before the first session.
-const warmEvents = 300_000
+// So much is written and read before the first session: ten seconds of small requests, as a live load has them.
+const (
+	warmEvents = 200_000
+	warmRate   = 20_000
+)
 
 // warmBroker has the broker take and give events for a while, without an application.
 func (w *world) warmBroker(ctx context.Context) error {
@@ -70,7 +73,7 @@ func (w *world) warmBroker(ctx context.Context) error {
 	}
 	plan, err := w.plan()
 	if err == nil {
-		plan, err = plan.Then(0, traffic.Stretch{Start: time.Now(), Rate: backlogRate})
+		plan, err = plan.Then(0, traffic.Stretch{Start: time.Now(), Rate: warmRate})
 	}
 	if err != nil {
 		return err

@@ -106,16 +106,16 @@ func Run(ctx context.Context, c Config) (_ *Report, err error) {
 	if _, err = normalize.Generate(filepath.Join(c.Dir, "key")); err != nil {
 		return nil, err
 	}
-	if c.Drain == 0 { // or the first to be asked would be asked of a broker that compiles itself
-		if err := w.warmBroker(ctx); err != nil {
-			return nil, fmt.Errorf("warm-up of the broker: %w", err)
-		}
-	}
 	for round := range c.Rounds {
 		if c.Drain > 0 {
 			if err := w.drainRound(ctx, round+1); err != nil {
 				return nil, fmt.Errorf("drain, round %d: %w", round+1, err)
 			}
+		}
+	}
+	if len(c.Rates) > 0 { // or the first would be asked of a broker that still compiles itself
+		if err := w.warmBroker(ctx); err != nil {
+			return nil, fmt.Errorf("warm-up of the broker: %w", err)
 		}
 	}
 	for round := range c.Rounds {

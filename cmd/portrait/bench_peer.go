@@ -39,7 +39,7 @@ turns on it: a backlog to work off, from one topic for both, and an open load at
 settings for it. It tells events per second, CPU per event of each process, latencies from an event's planned instant, and
 Portrait's figures divided by the peer's of the same round. Every tag change of both is compared with what the plan of the
 traffic says; the exit code is 1 if any differs, or if the generator did not keep its plan. It takes 20 minutes, or
-two with --short. Needs a JDK (17 or newer) and Maven.`,
+three with --short. Needs a JDK (17 or newer) and Maven.`,
 		Example: "  portrait bench peer\n  portrait bench peer --only drain --drain 3000000 --json peer.json\n  portrait bench peer --short",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -61,7 +61,7 @@ two with --short. Needs a JDK (17 or newer) and Maven.`,
 	f.StringVar(&o.keys, "keys", "zipf", "who acts: zipf (exponent 0.99) or uniform")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of the plan")
 	f.StringSliceVar(&o.only, "only", nil, "drain or latency (default: both)")
-	f.BoolVar(&o.short, "short", false, "one round, one rate, a small backlog: two minutes; what is given stays as it is given")
+	f.BoolVar(&o.short, "short", false, "one round, one rate, a small backlog: three minutes; what is given stays as it is given")
 	f.StringVar(&o.data, "data", "", "directory of data and logs, kept (default: a temporary one)")
 	f.StringVar(&o.json, "json", "", "write the result there as JSON; - for stdout, and nothing else there")
 	return c
