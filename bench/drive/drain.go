@@ -26,6 +26,9 @@ func (d *Driver) Drained(ctx context.Context, skip, n int64) (Window, error) {
 			before, from = d.edge(), counted
 		}
 		if counted >= skip+n {
+			if 2*(counted-from) < n {
+				return Window{}, fmt.Errorf("of %d events %d were counted between two looks at the deployment: too few to be timed; raise --backlog", n, n-(counted-from))
+			}
 			return d.drainWindow(before, d.edge(), counted-from), d.Err()
 		}
 		if err := pause(ctx, 5*time.Millisecond); err != nil {

@@ -62,7 +62,7 @@ func TestBenchAttach(t *testing.T) {
 	r, err = sample.measure(ctx, traffic.Burst{})
 	good(t, "sample", r, err, 5)
 
-	r, err = benchDrain(ctx, &shape, 2000, 1)
+	r, err = benchDrain(ctx, &shape, 40_000, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func TestBenchEvents(t *testing.T) {
 	if r.Windows[0].Planned != 1000 || r.Settings.Events != "sample.jsonl" || r.Settings.Tags < 1 {
 		t.Errorf("window %+v, settings %+v", r.Windows[0], r.Settings)
 	}
-	drained, err := benchDrain(ctx, &benchTarget{broker: "embedded", clickhouse: "none", events: file, catalog: "12", data: filepath.Join(dir, "drained")}, 3000, 1)
+	drained, err := benchDrain(ctx, &benchTarget{broker: "embedded", clickhouse: "none", events: file, catalog: "12", data: filepath.Join(dir, "drained")}, 60_000, 1)
 	good(t, "drain", drained, err, 4)
 }
 
