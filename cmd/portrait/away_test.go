@@ -35,7 +35,8 @@ func TestClickHouseAway(t *testing.T) {
 	during := f.changes(t)
 	p.restartEngine(t)
 	f.wait(t)
-	openWorld(t, f, p.engine.DSN(), p.keyFile).judge(t)
+	// The sink stores a block per second of log, about three a second on a free machine and fewer on a busy one.
+	openWorld(t, f, p.engine.DSN(), p.keyFile).judgeWithin(t, judgeLimit+2**awayTime)
 	t.Logf("%d tag changes before, %d while ClickHouse was away", before, during-before)
 	if during < before+loadRate {
 		t.Errorf("%d tag changes in %v without ClickHouse, with %d events per second", during-before, *awayTime, loadRate)

@@ -29,12 +29,18 @@ func openWorld(t *testing.T, f *feeder, dsn, keyFile string) *world {
 	return &world{World: w, feeder: f}
 }
 
-// judge compares everything with the ledger, again and again until it agrees: the last blocks, documents and timers take
-// their time. What stays wrong until the limit is an error.
+// judge is judgeWithin the usual limit.
 func (w *world) judge(t *testing.T) {
 	t.Helper()
+	w.judgeWithin(t, judgeLimit)
+}
+
+// judgeWithin compares everything with the ledger, again and again until it agrees: the last blocks, documents and timers take
+// their time. What stays wrong until the limit is an error.
+func (w *world) judgeWithin(t *testing.T, limit time.Duration) {
+	t.Helper()
 	repeats := w.feeder.count(t)
-	ctx, cancel := context.WithTimeout(w.feeder.ctx, judgeLimit)
+	ctx, cancel := context.WithTimeout(w.feeder.ctx, limit)
 	defer cancel()
 	began := time.Now()
 	for {
@@ -47,11 +53,11 @@ func (w *world) judge(t *testing.T) {
 			}
 			return
 		}
-		if err != nil || time.Since(began) > judgeLimit/4 { // slow: what is it waiting for?
+		if err != nil || time.Since(began) > limit/4 { // slow: what is it waiting for?
 			t.Logf("%v: not yet: %v %v", time.Since(began).Round(time.Second), err, wrong)
 		}
 		if pause(ctx, time.Second) != nil {
-			t.Errorf("after %v still wrong: %v", judgeLimit, err)
+			t.Errorf("after %v still wrong: %v", limit, err)
 			for _, text := range wrong {
 				t.Error(text)
 			}
