@@ -22,7 +22,7 @@ func report() *drive.Report {
 	r := &drive.Report{Kind: "search", At: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Sustained: 120_000,
 		Settings: drive.Settings{Broker: "embedded", ClickHouse: `</script><b>&"`, Tags: 12, Keys: "zipf", Profiles: 1000},
 		Stages:   []bench.Stage{{Name: "features", Share: 0.6, MicroS: 3}, {Name: "generator", Share: 0.4, MicroS: 2}},
-		Trials:   []drive.Trial{{Rate: 1000, Held: true, Window: w}, {Rate: 2000, Why: "p99 900 ms", Window: w}},
+		Trials:   []drive.Trial{{Rate: 120_000, Held: true, Window: w}, {Rate: 150_000, Why: "p99 900 ms", Window: w}},
 		Marks:    []drive.Mark{{At: 2, Text: "something happened"}},
 		Checks:   []bench.Check{{Name: "events per profile", OK: true, Detail: "1000 compared, 0 differ"}}}
 	for k := range 5 {
@@ -82,7 +82,7 @@ func TestDrawn(t *testing.T) {
 	if n := strings.Count(dom, "<svg"); n != 12 {
 		t.Errorf("%d plots are drawn, want 12", n)
 	}
-	for _, want := range []string{"Percentile spectrum", "kill -9", "restart node-1", "Does it leak?", "memory of portrait", "flat", "something happened", "p99 900 ms", "120,000", "verified", "&lt;/script&gt;"} {
+	for _, want := range []string{"Percentile spectrum", "the knee: 120,000/s", "kill -9", "restart node-1", "Does it leak?", "memory of portrait", "flat", "something happened", "p99 900 ms", "120,000", "verified", "&lt;/script&gt;"} {
 		if !strings.Contains(dom, want) {
 			t.Errorf("the page does not show %q", want)
 		}
