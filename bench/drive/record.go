@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ func (d *Driver) listen(ctx context.Context) {
 			continue
 		}
 		d.work(ctx, func(ctx context.Context) error {
-			f := kafka.NewFetcher(d.client, r.topic, r.partition, r.next)
+			f, heard := kafka.NewFetcher(d.client, r.topic, r.partition, r.next), numbers{}
 			for {
 				b, err := f.Next(ctx)
 				if err != nil {
@@ -27,11 +28,47 @@ func (d *Driver) listen(ctx context.Context) {
 				}
 				now := time.Now()
 				for i := range b.Records {
-					d.change(b.Records[i].Value, now)
+					if !heard.repeat(b.Records[i].Value) {
+						d.change(b.Records[i].Value, now)
+					}
 				}
 			}
 		})
 	}
+}
+
+// numbers drops what every receiver drops: changes that were said before, by an owner of their inbox partition that went
+// on from an older checkpoint or by one that did not know yet that it was none. Counted again they would look as if they
+// had waited since then. Of each inbox partition it holds the newest record and the ordinal within it, as change ids name
+// them: in one partition of the topic they ascend.
+type numbers map[uint64][2]uint64
+
+var idField = []byte(`"id":"e`)
+
+// repeat reports whether a change was heard before, and remembers it if not.
+func (n numbers) repeat(value []byte) bool {
+	k := bytes.Index(value, idField)
+	if k < 0 {
+		return false
+	}
+	id := value[k+len(idField):]
+	if k = bytes.IndexByte(id, '"'); k < 0 {
+		return false
+	}
+	var part [4]uint64 // epoch, inbox partition, offset, ordinal
+	for i, text := range bytes.Split(bytes.Replace(id[:k], []byte("-p"), []byte("-"), 1), []byte("-")) {
+		x, err := strconv.ParseUint(string(text), 10, 64)
+		if err != nil || i >= len(part) {
+			return false // the verification says what is wrong with it
+		}
+		part[i] = x
+	}
+	last, known := n[part[1]]
+	if known && (part[2] < last[0] || part[2] == last[0] && part[3] <= last[1]) {
+		return true
+	}
+	n[part[1]] = [2]uint64{part[2], part[3]}
+	return false
 }
 
 var (
