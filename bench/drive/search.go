@@ -21,8 +21,10 @@ type Search struct {
 	Try        func(ctx context.Context, rate float64, window time.Duration) (Window, error)
 }
 
-// Run explores by doubling and halving, then confirms; a rate that fails a confirmation is lowered by Precision and
-// confirmed anew. The rate returned was held Confirm times in a row; 0: none was within the budget.
+// Run explores by doubling and halving, then confirms; a rate that fails a confirmation is lowered and confirmed anew: by
+// Precision, by twice that after the next failure, and so on up to a quarter, because each takes minutes and short trials flatter by
+// more than they differ. With time left it goes back up half-way. The rate returned was held Confirm times in a row; 0: none
+// was within the budget.
 func (s *Search) Run(ctx context.Context) (rate float64, trials []Trial, err error) {
 	deadline := time.Now().Add(s.Budget)
 	confirming := time.Duration(s.Confirm) * (s.Long + s.Warmup)
@@ -64,24 +66,39 @@ func (s *Search) Run(ctx context.Context) (rate float64, trials []Trial, err err
 			r = math.Round((low + high) / 2)
 		}
 	}
-	for r := low; r >= 100; r = math.Floor(r * (1 - s.Precision)) {
-		for n := 0; ; n++ {
-			if n == s.Confirm {
-				return r, trials, nil
-			}
-			held, err := try(r, true)
-			if err != nil {
-				return 0, trials, err
-			}
-			if !held {
-				break
+	rate, err = s.settle(ctx, low, deadline, confirming, try)
+	return rate, trials, err
+}
+
+// settle confirms a rate or lowers it, and goes back up half-way while there is time.
+func (s *Search) settle(ctx context.Context, r float64, deadline time.Time, confirming time.Duration,
+	try func(rate float64, long bool) (bool, error)) (best float64, err error) {
+	failed := math.Inf(1) // the lowest rate that did
+	for step := s.Precision; r >= 100; {
+		held := true
+		for n := 0; n < s.Confirm && held; n++ {
+			if held, err = try(r, true); err != nil {
+				return 0, err
 			}
 		}
-		if time.Until(deadline) < 0 {
-			break
+		if held {
+			best = r
+		} else {
+			failed = r
+		}
+		switch {
+		case best == 0:
+			r, step = math.Floor(r*(1-step)), min(2*step, 0.25)
+			if time.Until(deadline) < 0 {
+				return 0, nil
+			}
+		case math.IsInf(failed, 1) || failed-best <= s.Precision*failed || time.Until(deadline) < confirming:
+			return best, nil
+		default:
+			r = math.Floor((best + failed) / 2)
 		}
 	}
-	return 0, trials, nil
+	return best, ctx.Err()
 }
 
 // Held says whether a window held its rate: it kept its plan, its lag at the end is below a second of traffic and has
