@@ -21,7 +21,7 @@ type Search struct {
 	Try        func(ctx context.Context, rate float64, window time.Duration) (Window, error)
 }
 
-// Run explores by doubling and halving, then confirms; a rate that fails a confirmation is lowered and confirmed anew: by
+// Run explores by doubling and halving, each rate that fails twice, then confirms; a rate that fails a confirmation is lowered and confirmed anew: by
 // Precision, by twice that after the next failure, and so on up to a quarter, because each takes minutes and short trials flatter by
 // more than they differ. With time left it goes back up half-way. The rate returned was held Confirm times in a row; 0: none
 // was within the budget.
@@ -46,6 +46,9 @@ func (s *Search) Run(ctx context.Context) (rate float64, trials []Trial, err err
 	low, high := 0.0, math.Inf(1)
 	for r := s.From; time.Until(deadline) > confirming; {
 		held, err := try(r, false)
+		if err == nil && !held { // a burst in a few seconds says little, and all higher rates would be ruled out by it
+			held, err = try(r, false)
+		}
 		if err != nil {
 			return 0, trials, err
 		}
