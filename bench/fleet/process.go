@@ -72,18 +72,26 @@ func (p *Process) Stop() error {
 	if err := p.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	timer := time.NewTimer(StopLimit)
+	return p.EndWithin(StopLimit)
+}
+
+// CloseInput ends the process's stdin: what asks one to end that does not hear signals.
+func (p *Process) CloseInput() { _ = p.stdin.Close() } // fails only if it is gone
+
+// EndWithin waits for a process that was asked to end. One that does not end well or in time is an error; it is gone in any case.
+func (p *Process) EndWithin(limit time.Duration) error {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-p.exited:
 		_ = p.stdin.Close() // nobody reads it any more
 		if p.err != nil {
-			return fmt.Errorf("after SIGTERM: %w: %s", p.err, p.Said())
+			return fmt.Errorf("it was asked to end: %w: %s", p.err, p.Said())
 		}
 		return nil
 	case <-timer.C:
 		p.Kill()
-		return fmt.Errorf("still there %v after SIGTERM; killed: %s", StopLimit, p.Said())
+		return fmt.Errorf("still there %v after it was asked to end; killed: %s", limit, p.Said())
 	}
 }
 

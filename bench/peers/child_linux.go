@@ -1,8 +1,0 @@
-package peers
-
-import "syscall"
-
-// childAttributes makes the kernel end a child with this process, whatever ends it, and keeps the terminal's Ctrl-C from it.
-func childAttributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}

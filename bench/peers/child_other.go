@@ -1,8 +1,0 @@
-//go:build !linux
-
-package peers
-
-import "syscall"
-
-// childAttributes has nothing to offer outside Linux: after a kill -9 of this process its children stay until their stdin ends.
-func childAttributes() *syscall.SysProcAttr { return nil }
