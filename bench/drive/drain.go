@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"portrait/bench"
 )
 
 // drainMost bounds how long a backlog may take.
@@ -31,7 +33,7 @@ func (d *Driver) Drained(ctx context.Context, skip, n int64) (Window, error) {
 			}
 			return d.drainWindow(before, d.edge(), counted-from), d.Err()
 		}
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
+		if err := bench.Pause(ctx, 5*time.Millisecond); err != nil {
 			return Window{}, fmt.Errorf("%d of %d events are counted: %w", counted, skip+n, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"portrait/bench"
 	"portrait/bench/latency"
 	"portrait/bench/stages"
 	"portrait/pipeline"
@@ -221,21 +222,9 @@ func (d *Driver) Drain(ctx context.Context, most time.Duration) error {
 		return d.observe(ctx)
 	}
 	for d.Lag() > 0 {
-		if err := pause(ctx, drainPoll); err != nil {
+		if err := bench.Pause(ctx, drainPoll); err != nil {
 			return fmt.Errorf("%d events of %d are missing: %w", d.Lag(), d.Acked(), err)
 		}
 	}
 	return d.Err()
-}
-
-// pause waits; the error is the context's cause.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"runtime/pprof"
 	"time"
 
+	"portrait/bench"
 	"portrait/bench/latency"
 	"portrait/bench/stages"
 	"portrait/bench/traffic"
@@ -31,7 +32,7 @@ func (d *Driver) send(ctx context.Context, end int64, over time.Time, late *late
 		now := time.Now()
 		due := now.Sub(plan.At(n))
 		if due < 0 {
-			if err := pause(ctx, max(sendGap, -due)); err != nil {
+			if err := bench.Pause(ctx, max(sendGap, -due)); err != nil {
 				return err
 			}
 			continue
@@ -156,11 +157,11 @@ const (
 func (d *Driver) settle(ctx context.Context) error {
 	deadline := time.Now().Add(settleMost)
 	for d.Lag() > 0 && time.Now().Before(deadline) {
-		if err := pause(ctx, drainPoll); err != nil {
+		if err := bench.Pause(ctx, drainPoll); err != nil {
 			return err
 		}
 	}
-	return pause(ctx, settleTail)
+	return bench.Pause(ctx, settleTail)
 }
 
 func windows(first int64, start time.Time, s *Stretch) []*window {
@@ -176,7 +177,7 @@ func windows(first int64, start time.Time, s *Stretch) []*window {
 // measure takes the figures at the edges of the windows.
 func (d *Driver) measure(ctx context.Context, list []*window, profile io.Writer) error {
 	for k, w := range list {
-		if err := pause(ctx, time.Until(w.start)); err != nil {
+		if err := bench.Pause(ctx, time.Until(w.start)); err != nil {
 			return err
 		}
 		if k == 0 && profile != nil {
@@ -191,7 +192,7 @@ func (d *Driver) measure(ctx context.Context, list []*window, profile io.Writer)
 		}
 	}
 	last := list[len(list)-1]
-	err := pause(ctx, time.Until(last.start.Add(last.length)))
+	err := bench.Pause(ctx, time.Until(last.start.Add(last.length)))
 	last.after = d.edge()
 	return err
 }

@@ -60,7 +60,7 @@ func (d *Driver) observe(ctx context.Context) error {
 				return d.Err()
 			}
 		}
-		if err := pause(ctx, observePoll); err != nil {
+		if err := bench.Pause(ctx, observePoll); err != nil {
 			return fmt.Errorf("%d events of %d have come out: %w", d.seen.Counted(), d.Sent(), err)
 		}
 	}
@@ -141,7 +141,7 @@ func (d *Driver) stored(ctx context.Context, sent int64) (check bench.Check, err
 		if n >= want || time.Now().After(deadline) {
 			break
 		}
-		if err := pause(ctx, time.Second); err != nil {
+		if err := bench.Pause(ctx, time.Second); err != nil {
 			return check, err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"portrait/bench"
 	"portrait/bench/drive"
 	"portrait/bench/traffic"
 	"portrait/pipeline"
@@ -184,7 +185,7 @@ const (
 // were filled before, above all, which are not a restart's cost.
 func (c *Cluster) Rest(ctx context.Context) error {
 	for calm := 0; calm < 3; {
-		if err := pause(ctx, time.Second); err != nil {
+		if err := bench.Pause(ctx, time.Second); err != nil {
 			return fmt.Errorf("the nodes do not come to rest: %w", err)
 		}
 		calm++
@@ -219,16 +220,4 @@ func (c *Cluster) Close() {
 		c.undo[i]()
 	}
 	c.undo = nil
-}
-
-// pause waits; the error is the context's cause.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
 }

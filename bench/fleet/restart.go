@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"portrait/bench"
 	"portrait/bench/drive"
 )
 
@@ -61,7 +62,7 @@ type struck struct {
 
 // strike kills the node when its time has come, starts it, and watches it until it is ready.
 func (c *Cluster) strike(ctx context.Context, d *drive.Driver, n *Node, after time.Duration) (s struck) {
-	if s.err = pause(ctx, after); s.err != nil {
+	if s.err = bench.Pause(ctx, after); s.err != nil {
 		return s
 	}
 	info, err := os.Stat(n.dir + ".log")

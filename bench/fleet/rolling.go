@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"portrait/bench"
 	"portrait/bench/drive"
 )
 
@@ -103,7 +104,7 @@ func (c *Cluster) steps() (list []step) {
 func walk(ctx context.Context, d *drive.Driver, r Rolling, steps []step) (phases []drive.Phase, began []time.Time, err error) {
 	next := time.Now().Add(lead)
 	for _, s := range steps {
-		if err := pause(ctx, time.Until(next)); err != nil {
+		if err := bench.Pause(ctx, time.Until(next)); err != nil {
 			return nil, nil, err
 		}
 		now := time.Now()
@@ -142,7 +143,7 @@ func (c *Cluster) follow(ctx context.Context) (seen func() []sighting, stop func
 			mu.Lock()
 			list = append(list, sighting{at, maps.Clone(known)})
 			mu.Unlock()
-			if pause(ctx, ownersPoll) != nil {
+			if bench.Pause(ctx, ownersPoll) != nil {
 				return
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"portrait/bench"
 	"portrait/bench/meter"
 	"portrait/bench/traffic"
 	"portrait/pipeline"
@@ -143,7 +144,7 @@ func (w *world) drain(ctx context.Context, a app, b *backlog, prefix, name strin
 	if d.Memory, err = meter.RSS(a.pid()); err != nil {
 		return d, err
 	}
-	if err := pause(ctx, w.Rest); err != nil {
+	if err := bench.Pause(ctx, w.Rest); err != nil {
 		return d, err
 	}
 	rest, err := w.usage(a)

@@ -154,7 +154,7 @@ func (w *world) live(ctx context.Context, a app, prefix, name string, round int)
 	if err := s.rec.wait(ctx, s.want.Changes, answerLimit); err != nil && !errors.Is(err, errBehind) {
 		return err // what is behind is for the comparison to tell
 	}
-	if err := pause(ctx, lull); err != nil {
+	if err := bench.Pause(ctx, lull); err != nil {
 		return err
 	}
 	if err := a.stop(); err != nil {
@@ -218,7 +218,7 @@ func (s *session) stretch(ctx context.Context, rate float64) (l Live, err error)
 	if err := s.send.flush(ctx); err != nil {
 		return l, err
 	}
-	if err := pause(ctx, time.Second); err != nil { // the walk takes CPU; the last answers do not wait for it
+	if err := bench.Pause(ctx, time.Second); err != nil { // the walk takes CPU; the last answers do not wait for it
 		return l, err
 	}
 	s.want.Expect(s.plan, first, s.next)
@@ -236,11 +236,11 @@ func (s *session) stretch(ctx context.Context, rate float64) (l Live, err error)
 
 // edges reads what is used at both ends of a window.
 func (s *session) edges(ctx context.Context, win *window) (before, after usage, err error) {
-	if err = pause(ctx, time.Until(win.start)); err == nil {
+	if err = bench.Pause(ctx, time.Until(win.start)); err == nil {
 		before, err = s.usage(s.app)
 	}
 	if err == nil {
-		err = pause(ctx, time.Until(win.end))
+		err = bench.Pause(ctx, time.Until(win.end))
 	}
 	if err == nil {
 		after, err = s.usage(s.app)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"portrait/bench"
 	"portrait/bench/latency"
 	"portrait/bench/traffic"
 )
@@ -109,7 +110,7 @@ func (r *recorder) wait(ctx context.Context, changes int64, most time.Duration) 
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%d of %d tag changes after %v: %w", r.changes.Load(), changes, most, errBehind)
 		}
-		if err := pause(ctx, waitPoll); err != nil {
+		if err := bench.Pause(ctx, waitPoll); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"portrait/bench"
 	"portrait/bench/latency"
 	"portrait/bench/traffic"
 	"portrait/schemas"
@@ -45,7 +46,7 @@ func (s *sender) send(ctx context.Context, plan *traffic.Plan, from, to int64, o
 		now := time.Now()
 		due := now.Sub(plan.At(n))
 		if due < 0 {
-			if err := pause(ctx, max(sendGap, -due)); err != nil {
+			if err := bench.Pause(ctx, max(sendGap, -due)); err != nil {
 				return n, err
 			}
 			continue
@@ -103,15 +104,3 @@ func (s *sender) flush(ctx context.Context) error {
 }
 
 func (s *sender) close() { s.client.Close() }
-
-// pause waits; the error is the context's cause.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
-}
