@@ -88,12 +88,7 @@ func (m *Machine) fireOne(e *entry) {
 	changed := false
 	if moved || p.due <= due {
 		changed = m.evaluate(e, m.cat.timedTags, due, cause{kind: schemas.CauseTimer, at: due})
-		next := never
-		for _, i := range m.cat.Timed() {
-			if s := p.features.get(i); s != nil {
-				next = min(next, m.cat.Features[i].NextChange(s, due, m.cat.Cuts(i)))
-			}
-		}
+		next := m.deadline(p, due)
 		m.setDue(e, next)
 	}
 	if changed || p.docDue != 0 && p.docDue <= due {

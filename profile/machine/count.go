@@ -72,15 +72,17 @@ func (m *Machine) count(e *entry, ev *wire.Event, anchor int) {
 }
 
 // schedule registers a timer for the next change of any of an entry's timed features.
-func (m *Machine) schedule(e *entry) {
-	p := e.profile
-	now, due := m.watermark(), never
+func (m *Machine) schedule(e *entry) { m.register(e, m.deadline(e.profile, m.watermark())) }
+
+// deadline is when one of a profile's timed features next changes after an instant, if no event comes; or never.
+func (m *Machine) deadline(p *state, after int64) int64 {
+	due := never
 	for _, i := range m.cat.Timed() {
 		if s := p.features.get(i); s != nil {
-			due = min(due, m.cat.Features[i].NextChange(s, now, m.cat.Cuts(i)))
+			due = min(due, m.cat.Features[i].NextChange(s, after, m.cat.Cuts(i)))
 		}
 	}
-	m.register(e, due)
+	return due
 }
 
 // inputs is what a rule reads: the features of one profile at one instant.

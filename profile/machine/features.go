@@ -84,10 +84,8 @@ func (f *features) append(i int, state []byte) {
 // each calls do for the touched features, ascending.
 func (f *features) each(do func(i int, state []byte)) {
 	at := 0
-	for word, w := range f.touched {
-		for ; w != 0; w &= w - 1 {
-			do(word*64+bits.TrailingZeros64(w), f.states[at])
-			at++
-		}
-	}
+	f.touched.each(func(i int) {
+		do(i, f.states[at])
+		at++
+	})
 }
