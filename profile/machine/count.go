@@ -46,8 +46,7 @@ func (m *Machine) count(e *entry, ev *wire.Event, anchor int) {
 		if !f.Holds(ev) { // FeaturesFor has looked at the name
 			continue
 		}
-		state := f.Update(p.features.get(i), ev)
-		p.features.set(i, state)
+		state := m.update(p, i, ev)
 		m.touched = append(m.touched, m.cat.Readers(i)...)
 		if m.cat.isTimed[i] {
 			due = min(due, f.NextChange(state, now, m.cat.Cuts(i)))
@@ -69,6 +68,17 @@ func (m *Machine) count(e *entry, ev *wire.Event, anchor int) {
 	} else if p.docDue == 0 {
 		m.setDoc(e, p.docAt+m.dep.DocInterval)
 	}
+}
+
+// update counts an event in feature i and returns the new state, which the next update overwrites. States grow
+// in memory of the machine's own: what they outgrow would be garbage with each event.
+func (m *Machine) update(p *state, i int, ev *wire.Event) []byte {
+	state := m.cat.Features[i].Update(append(m.state[:0], p.features.get(i)...), ev)
+	if cap(state) > cap(m.state) {
+		m.state = state
+	}
+	p.features.set(i, state)
+	return state
 }
 
 // schedule registers a timer for the next change of any of an entry's timed features.

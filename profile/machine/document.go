@@ -41,7 +41,7 @@ func (m *Machine) describe(e *entry) ([]byte, *wire.Doc) {
 
 // features returns the values of a profile's features as JSON, all of them in one piece of memory.
 func (m *Machine) features(p *state, asOf int64) []wire.NamedValue {
-	list, text := make([]wire.NamedValue, 0, len(p.features.states)), m.text[:0]
+	list, text := make([]wire.NamedValue, 0, p.features.len()), m.text[:0]
 	m.ends = m.ends[:0]
 	p.features.each(func(i int, s []byte) {
 		text = m.cat.Features[i].Value(s, asOf).AppendJSON(text)

@@ -1,6 +1,9 @@
 package machine
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // places says where the things that a profile has, of many that there are, stand in a list of them: a bit for
 // each that is there, and its rank among them. The zero value is empty.
@@ -47,45 +50,77 @@ func (p places) remove(i int) { p[i/64] &^= 1 << (i % 64) }
 
 // features holds the states of the features that some event has touched, by their index in a catalogue. A
 // profile touches few of a large catalogue's: with a slot for each, 300 features were 7 KiB per profile.
+//
+// The states stand one behind the other in one piece of memory. A slice per state was half of all objects in
+// memory, and what the collector of garbage has to visit is what delays events while it runs.
 // The zero value is empty.
 type features struct {
 	touched places
-	states  [][]byte // of the touched ones, ascending
+	ends    []uint32 // where the state of each touched feature ends in data, ascending
+	data    []byte
 }
 
-// get returns the state of feature i, nil if no event has touched it.
+// len returns how many features are touched.
+func (f *features) len() int { return len(f.ends) }
+
+// get returns the state of feature i, nil if no event has touched it. It is overwritten by the next set.
 func (f *features) get(i int) []byte {
-	if at, ok := f.touched.place(i); ok {
-		return f.states[at]
+	at, ok := f.touched.place(i)
+	if !ok {
+		return nil
 	}
-	return nil
+	from := f.start(at)
+	return f.data[from:f.ends[at]:f.ends[at]]
 }
 
-// set replaces the state of feature i. A nil state changes nothing where there was none.
+// start is where the state of the touched feature at a place begins.
+func (f *features) start(at int) uint32 {
+	if at == 0 {
+		return 0
+	}
+	return f.ends[at-1]
+}
+
+// set replaces the state of feature i, which may be what get returned, changed in place. An empty state
+// changes nothing where there was none.
 func (f *features) set(i int, state []byte) {
 	at, ok := f.touched.place(i)
-	switch {
-	case ok:
-		f.states[at] = state
-	case state != nil:
+	if !ok {
+		if len(state) == 0 {
+			return
+		}
 		f.touched.add(i)
-		f.states = append(f.states, nil)
-		copy(f.states[at+1:], f.states[at:])
-		f.states[at] = state
+		f.ends = slices.Insert(f.ends, at, f.start(at))
+	}
+	from, to := int(f.start(at)), int(f.ends[at])
+	by, size := len(state)-(to-from), len(f.data)
+	if by <= 0 { // state may lie here: it is copied before what follows moves over it
+		copy(f.data[from:], state)
+		copy(f.data[to+by:], f.data[to:])
+		f.data = f.data[:size+by]
+	} else {
+		f.data = slices.Grow(f.data, by)[:size+by]
+		copy(f.data[to+by:], f.data[to:size])
+		copy(f.data[from:], state)
+	}
+	for k := at; k < len(f.ends) && by != 0; k++ {
+		f.ends[k] = uint32(int(f.ends[k]) + by)
 	}
 }
 
 // append sets the state of feature i, which is above all that are there.
-func (f *features) append(i int, state []byte) {
+func (f *features) append(i int, state string) {
 	f.touched.add(i)
-	f.states = append(f.states, state)
+	f.data = append(f.data, state...)
+	f.ends = append(f.ends, uint32(len(f.data)))
 }
 
 // each calls do for the touched features, ascending.
 func (f *features) each(do func(i int, state []byte)) {
-	at := 0
+	at, from := 0, uint32(0)
 	f.touched.each(func(i int) {
-		do(i, f.states[at])
-		at++
+		to := f.ends[at]
+		do(i, f.data[from:to:to])
+		at, from = at+1, to
 	})
 }

@@ -6,6 +6,26 @@ import (
 	"testing"
 )
 
+// stateAfter is what an accumulator may make of a state: another one, or the same memory changed, cut or grown.
+func stateAfter(r *rand.Rand, state []byte) []byte {
+	switch how := r.IntN(5); {
+	case how == 0 && len(state) == 0:
+		return nil
+	case how == 1 && len(state) > 1:
+		return state[r.IntN(len(state)-1):]
+	case how == 2 && len(state) > 1:
+		return state[:1+r.IntN(len(state)-1)]
+	case how == 3 && len(state) > 0:
+		state[r.IntN(len(state))]++
+		return append(state, byte(r.IntN(256)))
+	}
+	fresh := make([]byte, 1+r.IntN(40))
+	for i := range fresh {
+		fresh[i] = byte(r.IntN(256))
+	}
+	return fresh
+}
+
 // TestFeatures compares with a slice that has a slot for each.
 func TestFeatures(t *testing.T) {
 	for seed := range uint64(50) {
@@ -15,12 +35,9 @@ func TestFeatures(t *testing.T) {
 		var got features
 		for range 400 {
 			i := r.IntN(n)
-			var state []byte
-			if r.IntN(4) > 0 {
-				state = []byte{byte(r.IntN(256))}
-			}
+			state := stateAfter(r, got.get(i))
 			if state != nil || want[i] == nil { // an update never takes a state away
-				want[i] = state
+				want[i] = slices.Clone(state)
 				got.set(i, state)
 			}
 		}

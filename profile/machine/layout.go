@@ -101,7 +101,7 @@ func (p *state) pack(e *wire.Encoder) {
 		p.encodeFeatures(e)
 		p.encodeTags(e)
 	} else {
-		e.Uint(uint64(len(p.features.states)))
+		e.Uint(uint64(p.features.len()))
 		next := 0
 		p.features.each(func(i int, s []byte) {
 			e.Uint(uint64(i - next))
@@ -151,10 +151,10 @@ func (m *Machine) unpack(p *state, d *wire.Decoder) error {
 		if i >= len(l.hashes) {
 			return fmt.Errorf("feature %d of %d: %w", i, len(l.hashes), wire.ErrMalformed)
 		}
-		if s := d.Bytes(); active {
+		if s := d.String(); active {
 			p.features.append(i, s)
 		} else {
-			p.raw = append(p.raw, hashed{l.hashes[i], s})
+			p.raw = append(p.raw, hashed{l.hashes[i], []byte(s)})
 		}
 		next = i + 1
 	}

@@ -77,6 +77,7 @@ type Machine struct {
 	ends     []int  // scratch: of values in text
 	text     []byte // scratch: the values of a document's features
 	inputs   inputs // scratch: what a rule reads
+	state    []byte // scratch: of a feature that an event changes
 	Counters Counters
 }
 

@@ -151,7 +151,7 @@ func (p *state) encodeFeatures(e *wire.Encoder) {
 		}
 		return
 	}
-	e.Uint(uint64(len(p.features.states)))
+	e.Uint(uint64(p.features.len()))
 	p.features.each(func(i int, s []byte) {
 		e.Fixed(p.def.Features[i].Hash)
 		e.Bytes(s)
