@@ -58,19 +58,7 @@ func (r *fetchResponse) ApiKey() protocol.ApiKey { return protocol.Fetch }
 
 // Broker routes the request to the partition's leader.
 func (r *fetchRequest) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
-	topic, ok := cluster.Topics[r.topic]
-	if !ok {
-		return protocol.Broker{ID: -1}, protocol.NewErrNoTopic(r.topic)
-	}
-	partition, ok := topic.Partitions[r.partition]
-	if !ok {
-		return protocol.Broker{ID: -1}, protocol.NewErrNoPartition(r.topic, r.partition)
-	}
-	leader, ok := cluster.Brokers[partition.Leader]
-	if !ok {
-		return protocol.Broker{ID: -1}, protocol.NewErrNoLeader(r.topic, r.partition)
-	}
-	return leader, nil
+	return leaderOf(cluster, r.topic, r.partition)
 }
 
 // Required tells the transport that RawExchange does the work, and remembers the version agreed on.
@@ -89,22 +77,29 @@ func (r *fetchRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	if _, err := rw.Write(r.encode()); err != nil {
 		return nil, err
 	}
-	var size [4]byte
-	if _, err := io.ReadFull(rw, size[:]); err != nil {
-		return nil, err
-	}
-	n := binary.BigEndian.Uint32(size[:])
-	if n > maxResponse {
-		return nil, fmt.Errorf("fetch response of %d bytes is above %d: %w", n, maxResponse, ErrCorrupt)
-	}
-	body := make([]byte, n)
-	if _, err := io.ReadFull(rw, body); err != nil {
-		return nil, err
+	body, err := readResponse(rw)
+	if err != nil {
+		return nil, fmt.Errorf("fetch: %w", err)
 	}
 	return decodeFetch(body, r)
 }
 
-// correlation is the same for every fetch: a connection carries one exchange at a time.
+// readResponse reads a response without its length.
+func readResponse(r io.Reader) ([]byte, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(size[:])
+	if n > maxResponse {
+		return nil, fmt.Errorf("response of %d bytes is above %d: %w", n, maxResponse, ErrCorrupt)
+	}
+	body := make([]byte, n)
+	_, err := io.ReadFull(r, body)
+	return body, err
+}
+
+// correlation is the same for every request: a connection carries one exchange at a time.
 const correlation = 0x504f52
 
 func (r *fetchRequest) encode() []byte {
@@ -235,6 +230,14 @@ func (d *reader) int64() int64 {
 
 func (d *reader) text() string {
 	return string(d.take(int(d.int16())))
+}
+
+// nullableText reads a text that may be null, which is empty here.
+func (d *reader) nullableText() string {
+	if n := d.int16(); n >= 0 {
+		return string(d.take(int(n)))
+	}
+	return ""
 }
 
 // varint reads a zigzag varint of a record.

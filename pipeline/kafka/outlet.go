@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
 )
 
 // minGap is where the gap between requests begins to grow, and below which it is none.
@@ -214,7 +212,6 @@ func (o *outlet) deliver(ctx context.Context, batch []item) bool {
 	}
 	o.told(batch)
 	p.request.Observe(time.Since(began))
-	p.requests.Add(1)
 	p.records.Add(int64(len(batch)))
 	p.bytes.Add(int64(len(encoded) - frame))
 	p.queuedRecords.Add(-int64(len(batch)))
@@ -240,7 +237,7 @@ func (o *outlet) repeat(ctx context.Context, encoded []byte, records int) bool {
 		if !o.held(ctx) {
 			return false
 		}
-		err := o.produce(ctx, encoded)
+		err := o.producer.post.deliver(ctx, o.place, encoded)
 		if err == nil {
 			return true
 		}
@@ -269,17 +266,6 @@ func (o *outlet) repeat(ctx context.Context, encoded []byte, records int) bool {
 			return false
 		}
 	}
-}
-
-func (o *outlet) produce(ctx context.Context, encoded []byte) error {
-	response, err := o.producer.client.api.RawProduce(ctx, &kafkago.RawProduceRequest{
-		Topic: o.place.topic, Partition: o.place.partition, RequiredAcks: kafkago.RequireAll,
-		RawRecords: protocol.RawRecordSet{Reader: bytes.NewReader(encoded)},
-	})
-	if err != nil {
-		return err
-	}
-	return response.Error
 }
 
 func remedy(err error) string {
