@@ -54,8 +54,10 @@ func (d *sinkDriver) begin() {
 
 func (d *sinkDriver) fetch() {
 	w := d.n.w
-	records, _ := w.broker.read(place{w.topics.Facts, d.f}, d.steps.Next(), 1)
+	log := place{w.topics.Facts, d.f}
+	records, _ := w.broker.read(log, d.steps.Next(), 1)
 	for _, r := range records {
+		d.steps.Reaches(factsRecord(w.newest(log, r.Offset)))
 		blocks, err := d.steps.Add(factsRecord(r))
 		d.blocks = append(d.blocks, blocks...)
 		if err != nil {
@@ -63,6 +65,15 @@ func (d *sinkDriver) fetch() {
 			d.n.sinks = slices.DeleteFunc(d.n.sinks, func(x *sinkDriver) bool { return x == d })
 		}
 	}
+}
+
+// newest is what the reader of a record knows of the end of its log: all, or in worlds in which rules differ, sometimes less.
+func (w *World) newest(p place, offset int64) kafka.Record {
+	ahead := w.broker.logs[p][offset:]
+	if w.Rules {
+		return ahead[w.random.IntN(len(ahead))]
+	}
+	return ahead[len(ahead)-1]
 }
 
 func factsRecord(r kafka.Record) clickhouse.Record {

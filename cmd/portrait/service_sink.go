@@ -109,31 +109,34 @@ func (s *Service) store(ctx context.Context, partitions []int) error {
 
 // factsLog is the facts topic as the sink wants it.
 type factsLog struct {
-	client  *kafka.Client
-	topic   string
-	log     *slog.Logger
-	fetcher *kafka.Fetcher
-	records []clickhouse.Record
+	client    *kafka.Client
+	topic     string
+	log       *slog.Logger
+	partition int
+	fetcher   *kafka.Fetcher
+	records   []clickhouse.Record
+	newest    clickhouse.Record // of the partition, when it was looked for last
 }
 
 // Seek implements clickhouse.Log.
 func (l *factsLog) Seek(ctx context.Context, partition int32, offset int64) error {
-	l.fetcher = kafka.NewFetcher(l.client, l.topic, int(partition), offset)
+	l.partition, l.newest = int(partition), clickhouse.Record{}
+	l.fetcher = kafka.NewFetcher(l.client, l.topic, l.partition, offset)
 	return nil
 }
 
 // Next implements clickhouse.Log.
-func (l *factsLog) Next(ctx context.Context) ([]clickhouse.Record, error) {
+func (l *factsLog) Next(ctx context.Context) (clickhouse.Batch, error) {
 	for {
 		b, err := l.fetcher.Next(ctx)
 		if err != nil {
-			return nil, err
+			return clickhouse.Batch{}, err
 		}
 		if b.Err != nil {
 			l.log.Warn("facts fetch", "error", b.Err)
 			select {
 			case <-ctx.Done():
-				return nil, ctx.Err()
+				return clickhouse.Batch{}, ctx.Err()
 			case <-time.After(200 * time.Millisecond):
 			}
 		}
@@ -144,6 +147,26 @@ func (l *factsLog) Next(ctx context.Context) ([]clickhouse.Record, error) {
 		for i := range b.Records {
 			l.records = append(l.records, clickhouse.Record{Offset: b.Records[i].Offset, Time: b.Records[i].Time, Value: b.Records[i].Value})
 		}
-		return l.records, nil
+		l.look(ctx, &b)
+		return clickhouse.Batch{Records: l.records, Newest: l.newest}, nil
 	}
+}
+
+// look finds the newest record of the partition, unless one is known that is far enough behind the batch. Whatever it meets is
+// left to the reading: not to know it costs speed only.
+func (l *factsLog) look(ctx context.Context, b *kafka.Batch) {
+	last := &l.records[len(l.records)-1]
+	if l.newest.Offset > last.Offset && l.newest.Time-last.Time > time.Hour.Milliseconds() {
+		return // no block is longer
+	}
+	l.newest = clickhouse.Record{Offset: last.Offset, Time: last.Time}
+	if b.Next >= b.High {
+		return
+	}
+	end, err := kafka.NewFetcher(l.client, l.topic, l.partition, b.High-1).Next(ctx)
+	if err != nil || len(end.Records) == 0 {
+		return
+	}
+	newest := &end.Records[len(end.Records)-1]
+	l.newest = clickhouse.Record{Offset: newest.Offset, Time: newest.Time}
 }

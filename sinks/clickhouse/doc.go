@@ -16,7 +16,10 @@
 //     sinks, a zombie too, make the same ones. So a repeat changes nothing, in tables or aggregates.
 //   - The position is a block's last insert. Behind a crash at most one block is repeated.
 //   - The rule of a block is known before its first insert: it stands in the position before it. A
-//     new rule therefore comes into force one block late.
+//     new rule therefore comes into force one block late. How far a block goes is a part of its rule: a second
+//     of the log, or more while more of the log is known to be there. Sinks may choose differently; who stores
+//     the position first decides.
+//   - No block waits for a record that is not in the log yet, but for the first of a later second.
 //   - A fact above the mark plus one is a gap and stops the sink; at or below the mark it is dropped.
 //   - Nothing that depends on the clock or on a map's order is written, but stored_at and what
 //     schema_migrations says.

@@ -52,7 +52,7 @@ func (s *server) insert(ctx context.Context, i Insert) (err error) {
 	return nil
 }
 
-const selectPosition = `SELECT next_offset, rule_rows, rule_bytes, log_time, sources, marks, decided_at, partitions, items, last_offsets
+const selectPosition = `SELECT next_offset, rule_rows, rule_bytes, rule_until, log_time, sources, marks, decided_at, partitions, items, last_offsets
 	FROM sink_positions WHERE epoch = ? AND facts_partition = ? ORDER BY next_offset DESC LIMIT 1`
 
 // position reads how far a facts partition has come; found is false if nobody has begun it.
@@ -72,7 +72,7 @@ func (s *server) position(ctx context.Context, partition int32) (p Position, fou
 	}
 	if rows.Next() {
 		found = true
-		err = rows.Scan(&p.Next, &ruleRows, &ruleBytes, &logTime, &sources, &marks, &decided, &partitions, &items, &last)
+		err = rows.Scan(&p.Next, &ruleRows, &ruleBytes, &p.Rule.Until, &logTime, &sources, &marks, &decided, &partitions, &items, &last)
 	}
 	if err := errors.Join(err, rows.Err(), rows.Close()); err != nil {
 		return p, false, fmt.Errorf("read sink_positions: %w", err)
@@ -83,7 +83,7 @@ func (s *server) position(ctx context.Context, partition int32) (p Position, fou
 	if !found {
 		return p, false, nil
 	}
-	p.Rule, p.LogTime = Rule{Rows: int(ruleRows), Bytes: int(ruleBytes)}, logTime.UnixMilli()
+	p.Rule.Rows, p.Rule.Bytes, p.LogTime = int(ruleRows), int(ruleBytes), logTime.UnixMilli()
 	for i := range sources {
 		p.Sources = append(p.Sources, SourceMark{sources[i], marks[i], decided[i].UnixMilli()})
 	}

@@ -25,6 +25,7 @@ type memoryLog struct {
 	calls   int
 	lent    [][]byte
 	endless bool // at its end it waits, as a topic does
+	blind   bool // it does not know where it ends
 }
 
 func (l *memoryLog) Seek(_ context.Context, _ int32, offset int64) error {
@@ -32,20 +33,20 @@ func (l *memoryLog) Seek(_ context.Context, _ int32, offset int64) error {
 	return nil
 }
 
-func (l *memoryLog) Next(ctx context.Context) ([]Record, error) {
+func (l *memoryLog) Next(ctx context.Context) (Batch, error) {
 	for _, b := range l.lent {
 		clear(b)
 	}
 	l.lent = l.lent[:0]
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return Batch{}, err
 	}
 	if l.next >= int64(len(l.records)) {
 		if l.endless {
 			<-ctx.Done()
-			return nil, ctx.Err()
+			return Batch{}, ctx.Err()
 		}
-		return nil, errLogEnd
+		return Batch{}, errLogEnd
 	}
 	l.calls++
 	end := min(l.next+int64(1+l.calls%5), int64(len(l.records)))
@@ -56,7 +57,10 @@ func (l *memoryLog) Next(ctx context.Context) ([]Record, error) {
 		batch = append(batch, r)
 	}
 	l.next = end
-	return batch, nil
+	if l.blind {
+		return Batch{Records: batch}, nil
+	}
+	return Batch{Records: batch, Newest: l.records[len(l.records)-1]}, nil
 }
 
 func testDeployment(epoch int) *schemas.Deployment {

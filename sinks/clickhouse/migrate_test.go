@@ -1,11 +1,14 @@
 package clickhouse
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"portrait/schemas"
 )
 
 // startDatabase starts an engine with all migrations applied and returns a connection to it.
@@ -40,6 +43,35 @@ func TestMigrateTwiceIsOnce(t *testing.T) {
 	}
 	if again := ask(t, conn, "SELECT count() FROM schema_migrations"); again != steps || steps == "0" {
 		t.Fatalf("%s steps recorded after the first run, %s after the second", steps, again)
+	}
+}
+
+// A position that was stored before blocks could be longer than a second is one of a sink that is up to date.
+func TestMigratePositionsWithoutUntil(t *testing.T) {
+	e := startTestEngine(t, t.TempDir())
+	old := fstest.MapFS{}
+	for _, name := range []string{"0001_positions.sql", "0002_events.sql", "0003_identity.sql", "0004_profiles.sql", "0005_aggregates.sql", "0006_views.sql", "0007_accounting.sql"} {
+		text, err := fs.ReadFile(schemas.ClickHouse(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old[name] = &fstest.MapFile{Data: text}
+	}
+	if err := migrate(t.Context(), e.DSN(), old); err != nil {
+		t.Fatal(err)
+	}
+	conn := connectDatabase(t, e.DSN())
+	mustExec(t, conn, "INSERT INTO sink_positions (epoch, facts_partition, next_offset, rule_rows, rule_bytes, log_time) VALUES (1, 2, 30, 400, 5000, 6)")
+	if err := Migrate(t.Context(), e.DSN()); err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(conn, testConfig(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Position(t.Context(), 2)
+	if want := (Rule{Rows: 400, Bytes: 5000}); err != nil || p.Next != 30 || p.Rule != want {
+		t.Errorf("position %+v, %v; want offset 30 and rule %v", p, err, want)
 	}
 }
 

@@ -5,11 +5,13 @@ import (
 	"slices"
 )
 
-// Rule says when a block ends, besides by time: behind the record that brings it to Rows rows or to
-// Bytes bytes of records. It is part of the token, because another rule cuts other blocks.
+// Rule says when a block ends: behind the record that brings it to Rows rows or to Bytes bytes of records, and before the
+// first record of a later second than its own first that lies at or behind second Until. It is part of the token, because
+// another rule cuts other blocks.
 type Rule struct {
 	Rows  int
 	Bytes int
+	Until int64 // Unix seconds; 0 for a sink that is up to date: a block per second. Chosen block by block, see Steps.Reaches
 }
 
 // DefaultRule is 50,000 rows or 32 MiB. An insert costs 25 ms whatever is in it, so smaller blocks waste the server, and
@@ -18,14 +20,30 @@ type Rule struct {
 func DefaultRule() Rule { return Rule{Rows: 50_000, Bytes: 32 << 20} }
 
 // String is how tokens name the rule.
-func (r Rule) String() string { return fmt.Sprintf("r%db%d", r.Rows, r.Bytes) }
+func (r Rule) String() string {
+	if r.Until == 0 {
+		return fmt.Sprintf("r%db%d", r.Rows, r.Bytes)
+	}
+	return fmt.Sprintf("r%db%du%d", r.Rows, r.Bytes, r.Until)
+}
 
-// Validate reports a rule that cannot work.
+// Validate reports a rule that cannot be asked for.
 func (r Rule) Validate() error {
 	if r.Rows < 1 || r.Rows > 1_000_000 || r.Bytes < 1 || r.Bytes > 1<<30 {
 		return fmt.Errorf("clickhouse sink: a block of %d rows or %d bytes; want 1 to 1,000,000 rows and 1 byte to 1 GiB", r.Rows, r.Bytes)
 	}
+	if r.Until != 0 {
+		return fmt.Errorf("clickhouse sink: blocks until second %d; the sink chooses that by itself", r.Until)
+	}
 	return nil
+}
+
+// until returns the second that ends a block whose first record is of the given one.
+func (r Rule) until(second int64) int64 {
+	if r.Until == 0 {
+		return second + 1
+	}
+	return max(second+1, r.Until)
 }
 
 // SourceMark is how far one inbox partition's facts are stored.

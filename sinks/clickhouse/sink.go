@@ -21,9 +21,17 @@ type Log interface {
 	// Seek sets the partition and the offset of the record that Next returns first. An offset below
 	// the start of the log or beyond its end is an error that names the remedy.
 	Seek(ctx context.Context, partition int32, offset int64) error
-	// Next returns the records that follow, at least one, in order of offset; it blocks until there
-	// are some. They may be overwritten by the call after.
-	Next(ctx context.Context) ([]Record, error)
+	// Next returns the records that follow; it blocks until there are some. They may be overwritten by
+	// the call after.
+	Next(ctx context.Context) (Batch, error)
+}
+
+// Batch is what a log brings at once.
+type Batch struct {
+	Records []Record // at least one, in order of offset
+	// Newest is the last record that the log is known to hold, maybe without its value; it may lie far behind Records. Not
+	// knowing it (the zero Record) costs speed when there is much to catch up with, one that is not there costs freshness.
+	Newest Record
 }
 
 // Stored tells of a block that has been stored.
@@ -145,11 +153,12 @@ func (d *drive) resume(ctx context.Context) (p Position, err error) {
 // follow reads and stores until another sink turns out to be ahead (nil) or there is an error.
 func (d *drive) follow(ctx context.Context, log Log, steps *Steps) error {
 	for {
-		records, err := log.Next(ctx)
+		batch, err := log.Next(ctx)
 		if err != nil {
 			return fmt.Errorf("read facts partition %d from offset %d: %w", d.partition, steps.Next(), err)
 		}
-		for _, r := range records {
+		steps.Reaches(batch.Newest)
+		for _, r := range batch.Records {
 			blocks, bad := steps.Add(r)
 			for _, b := range blocks {
 				if ahead, err := d.store(ctx, b); err != nil || ahead {

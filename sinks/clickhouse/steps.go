@@ -39,7 +39,7 @@ type Block struct {
 	start       int64 // Next of the position it follows; First unless the log has a hole
 	rule        Rule  // by which it is cut: that of the position it follows
 	bytes       int
-	second      int64 // of the first record; the block ends before a later one
+	until       int64 // second: the block ends before a record of this one or a later one
 }
 
 // Steps cuts the log of one facts partition into blocks. It does no I/O, knows no clock, and answers
@@ -49,6 +49,7 @@ type Steps struct {
 	epoch      uint32
 	deployment uint64
 	rule       Rule     // wanted; in force from the second block on
+	newest     Record   // of the log, as far as was told
 	at         Position // as of the last record added
 	open       *Block   // nil between blocks
 }
@@ -61,6 +62,14 @@ func NewSteps(dep *schemas.Deployment, partition int32, from Position, rule Rule
 
 // Next returns the offset of the record wanted next.
 func (s *Steps) Next() int64 { return s.at.Next }
+
+// Reaches tells of the newest record that the log is known to hold (its value is not read), so that what lies before it is cut
+// into few blocks: an insert costs much the same whatever is in it, and a sink that has to catch up must not do one per
+// table and second of the log. It decides only on the rules of blocks that begin later, which are stored before they begin.
+//
+// The record must really be there, because blocks wait for it, or for one before it: Until is its second at most, and it stands
+// behind the beginning of the block, so it ends it at the latest. Steps need no clock for that, nor do clocks have to agree.
+func (s *Steps) Reaches(newest Record) { s.newest = Record{Offset: newest.Offset, Time: newest.Time} }
 
 // Add takes the next record and returns the blocks that end with it or before it, at most two.
 // Records below Next are dropped: they were added before. An error (a record that does not decode, a
@@ -75,13 +84,12 @@ func (s *Steps) Add(r Record) ([]*Block, error) {
 			s.partition, r.Offset, err)
 	}
 	var done []*Block
-	if s.open != nil && floorSecond(r.Time) > s.open.second {
-		done = append(done, s.end())
+	second := floorSecond(r.Time)
+	if s.open != nil && second >= s.open.until {
+		done = append(done, s.end(second))
 	}
 	if s.open == nil {
-		rule := s.at.Rule
-		s.at.Rule = s.rule // the rule of the block behind this one
-		s.open = &Block{Partition: s.partition, First: r.Offset, start: s.at.Next, rule: rule, second: floorSecond(r.Time)}
+		s.open = &Block{Partition: s.partition, First: r.Offset, start: s.at.Next, rule: s.at.Rule, until: s.at.Rule.until(second)}
 	}
 	if err := s.take(r, facts); err != nil {
 		return done, fmt.Errorf("facts partition %d, offset %d: %w", s.partition, r.Offset, err)
@@ -89,7 +97,7 @@ func (s *Steps) Add(r Record) ([]*Block, error) {
 	s.open.Last, s.open.bytes = r.Offset, s.open.bytes+len(r.Value)
 	s.at.Next, s.at.LogTime = r.Offset+1, max(s.at.LogTime, r.Time)
 	if rule := s.open.rule; s.open.Rows >= rule.Rows || s.open.bytes >= rule.Bytes {
-		done = append(done, s.end())
+		done = append(done, s.end(second))
 	}
 	return done, nil
 }
@@ -134,13 +142,32 @@ func (s *Steps) put(r Record, source int32, fact *wire.Fact) error {
 	return nil
 }
 
-// end closes the open block.
-func (s *Steps) end() *Block {
+// end closes the open block at a second of the log, from which the next one goes on.
+func (s *Steps) end(second int64) *Block {
 	b := s.open
 	s.open = nil
+	s.at.Rule = s.next(second)
 	b.Token = fmt.Sprintf("facts/%d/%s/%d/%d-%d", s.epoch, b.rule, s.partition, b.First, b.Last)
 	b.After = s.at.clone()
 	return b
+}
+
+// longest is the most seconds of the log that a block takes, and it ends with the hour. Not shorter: a log of a weekend with
+// few events in it would be days of small inserts. Not longer: tables are partitioned by the month of the log, and an insert
+// into two partitions is not atomic.
+const longest = 3600
+
+// next returns the rule of a block that begins at a second of the log or behind it.
+func (s *Steps) next(second int64) Rule {
+	rule := s.rule
+	if s.newest.Offset < s.at.Next {
+		return rule // nothing is known of what comes
+	}
+	hour := second - (second%longest+longest)%longest + longest
+	if until := min(floorSecond(s.newest.Time), hour); until > second+1 {
+		rule.Until = until
+	}
+	return rule
 }
 
 // floorSecond works for instants before 1970, too.

@@ -44,44 +44,44 @@ func TestBlocksEnd(t *testing.T) {
 		log  func(w *writer)
 		want string
 	}{
-		{"before a record of a later second", Rule{100, 1 << 20}, func(w *writer) {
+		{"before a record of a later second", Rule{Rows: 100, Bytes: 1 << 20}, func(w *writer) {
 			w.add(0, begin+100, event(1))
 			w.add(0, begin+999, event(2))
 			w.add(0, begin+1000, event(3))
 			w.add(0, begin+2000)
 		}, "0-1 2|2-2 1"},
-		{"by the second of the first record, not of the last", Rule{100, 1 << 20}, func(w *writer) {
+		{"by the second of the first record, not of the last", Rule{Rows: 100, Bytes: 1 << 20}, func(w *writer) {
 			w.add(0, begin+1500, event(1))
 			w.add(0, begin+300, event(2)) // a broker's clock that went back
 			w.add(0, begin+1200, event(3))
 			w.add(0, begin+2000)
 		}, "0-2 3"},
-		{"behind the record that fills the rows", Rule{3, 1 << 20}, func(w *writer) {
+		{"behind the record that fills the rows", Rule{Rows: 3, Bytes: 1 << 20}, func(w *writer) {
 			w.add(0, begin, two...)
 			w.add(0, begin, two...)
 			w.add(0, begin, two...)
 		}, "0-1 4"},
-		{"behind the record that fills the bytes", Rule{100, 2 * size}, func(w *writer) {
+		{"behind the record that fills the bytes", Rule{Rows: 100, Bytes: 2 * size}, func(w *writer) {
 			w.add(0, begin, event(1))
 			w.add(0, begin, event(2))
 			w.add(0, begin, event(3))
 		}, "0-1 2"},
-		{"twice at one record", Rule{2, 1 << 20}, func(w *writer) {
+		{"twice at one record", Rule{Rows: 2, Bytes: 1 << 20}, func(w *writer) {
 			w.add(0, begin, event(1))
 			w.add(0, begin+1000, two...)
 		}, "0-0 1|1-1 2"},
-		{"at a marker of a later second", Rule{100, 1 << 20}, func(w *writer) {
+		{"at a marker of a later second", Rule{Rows: 100, Bytes: 1 << 20}, func(w *writer) {
 			w.add(0, begin, event(1))
 			w.add(0, begin+2000)
 			w.add(0, begin+10_000)
 		}, "0-0 1|1-1 0"},
-		{"without the rows of another deployment", Rule{100, 1 << 20}, func(w *writer) {
+		{"without the rows of another deployment", Rule{Rows: 100, Bytes: 1 << 20}, func(w *writer) {
 			w.add(0, begin, event(1))
 			w.raw(begin, &wire.FactsRecord{Deployment: 1, From: 0, Seq: 40, Facts: two})
 			w.add(0, begin, event(2))
 			w.add(0, begin+1000)
 		}, "0-2 2 (1 foreign)"},
-		{"without what a source said before", Rule{100, 1 << 20}, func(w *writer) {
+		{"without what a source said before", Rule{Rows: 100, Bytes: 1 << 20}, func(w *writer) {
 			w.add(0, begin, event(1))
 			w.add(0, begin, event(2))
 			w.raw(begin, &wire.FactsRecord{Deployment: dep.Hash(), From: 0, Seq: 2, Facts: []wire.Fact{event(2), event(3)}})
@@ -89,7 +89,7 @@ func TestBlocksEnd(t *testing.T) {
 			w.add(0, begin, event(4))
 			w.add(0, begin+1000)
 		}, "0-3 4"},
-		{"per source", Rule{100, 1 << 20}, func(w *writer) {
+		{"per source", Rule{Rows: 100, Bytes: 1 << 20}, func(w *writer) {
 			w.add(0, begin, event(1))
 			w.add(5, begin, event(2))
 			w.add(1, begin, event(3))

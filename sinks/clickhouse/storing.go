@@ -90,7 +90,7 @@ func FirstInsert(epoch int, partition int32, rule Rule) Insert {
 	return positionInsert(uint32(epoch), partition, token, Position{Rule: rule})
 }
 
-var positionColumns = []string{"epoch", "facts_partition", "next_offset", "rule_rows", "rule_bytes", "log_time",
+var positionColumns = []string{"epoch", "facts_partition", "next_offset", "rule_rows", "rule_bytes", "rule_until", "log_time",
 	"sources", "marks", "decided_at", "partitions", "items", "last_offsets"}
 
 // positionInsert says how far a facts partition has come.
@@ -105,6 +105,6 @@ func positionInsert(epoch uint32, partition int32, token string, p Position) Ins
 	}
 	return Insert{Table: "sink_positions", Token: token, Columns: positionColumns, Position: p, Values: []any{
 		[]uint32{epoch}, []int32{partition}, []int64{p.Next}, []uint32{uint32(p.Rule.Rows)}, []uint64{uint64(p.Rule.Bytes)},
-		[]int64{p.LogTime}, [][]int32{sources}, [][]uint64{marks}, [][]time.Time{decided},
+		[]int64{p.Rule.Until}, []int64{p.LogTime}, [][]int32{sources}, [][]uint64{marks}, [][]time.Time{decided},
 		[][]int32{partitions}, [][]uint64{items}, [][]int64{last}}}
 }
