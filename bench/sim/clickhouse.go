@@ -17,6 +17,7 @@ type clickhouseServer struct {
 	positions map[int]clickhouse.Position
 	window    int
 	taken     int // inserts, repeats included
+	blocks    int // whole ones
 	away      bool
 	restored  bool // it went back to a backup once
 	backup    *clickhouseServer
@@ -71,6 +72,7 @@ func (c *clickhouseServer) insert(w *World, f int, i clickhouse.Insert) (acknowl
 		c.tables[i.Table] = append(c.tables[i.Table], stored{f, i})
 		if old, ok := c.positions[f]; i.Table == positionsTable && (!ok || i.Position.Next > old.Next) {
 			c.positions[f] = i.Position // readers take the row with the largest offset
+			c.blocks++
 		}
 	} else {
 		w.logf("ClickHouse: %s has %s already", i.Table, i.Token)

@@ -16,7 +16,7 @@ type sinkDriver struct {
 	blocks    []*clickhouse.Block
 	storing   *clickhouse.Storing
 	looked    bool
-	lookedAt  int // inserts that ClickHouse had taken then
+	lookedAt  int // blocks that ClickHouse held then
 	lingering bool
 	asleep    bool // in the middle of a block, until the world settles
 }
@@ -95,7 +95,7 @@ func (d *sinkDriver) look() {
 		w.logf("node %d: sink %d: another sink is ahead at %d", d.n.id, d.f, at.Next)
 		d.resume()
 	default:
-		d.looked, d.lookedAt = true, w.clickhouse.taken
+		d.looked, d.lookedAt = true, w.clickhouse.blocks
 	}
 }
 
@@ -103,12 +103,12 @@ func (d *sinkDriver) look() {
 func (d *sinkDriver) insert() {
 	w := d.n.w
 	ch := w.clickhouse
-	late := ch.taken-d.lookedAt > ch.window/2 // the insert's deadline is far below the window's span
+	late := ch.blocks-d.lookedAt > ch.window/2 // the insert's deadline counts from the look, and is far below the window's span
 	if late || ch.away || !ch.insert(w, d.f, d.storing.Insert()) {
 		d.storing, d.looked = nil, false
 		return
 	}
-	d.looked = false
+	d.looked = w.random.IntN(3) > 0 // a slow one looks again
 	if d.storing.Inserted() {
 		w.logf("node %d: sink %d has stored %s", d.n.id, d.f, d.blocks[0].Token)
 		d.blocks, d.storing = d.blocks[1:], nil

@@ -44,9 +44,9 @@ type Stored struct {
 type Config struct {
 	Deployment *schemas.Deployment
 	Rule       Rule
-	// Timeout bounds one statement. Not smaller: a busy server with slow disks takes seconds. Not
-	// larger: an insert that a sleeping sink wakes up to must be dead before its token is forgotten,
-	// which takes 10,000 blocks, so hours.
+	// Timeout bounds one statement, and how old the last look at the position may be when one begins. Not
+	// smaller: a busy server with slow disks takes seconds. Not larger: an insert that a sleeping sink wakes
+	// up to must be dead before its token is forgotten, which takes 10,000 blocks, so most of an hour.
 	Timeout time.Duration
 	// RetryMin and RetryMax bound the pause before a failed block is tried again; it doubles.
 	RetryMin, RetryMax time.Duration
@@ -192,21 +192,32 @@ func (d *drive) store(ctx context.Context, b *Block) (ahead bool, err error) {
 }
 
 func (d *drive) storeOnce(ctx context.Context, b *Block) (ahead bool, err error) {
+	var looked time.Time
 	for storing := b.Storing(d.config.Deployment.Epoch); ; {
-		at, _, err := d.server.position(ctx, d.partition)
-		if err != nil {
-			return false, fmt.Errorf("block %s: %w", b.Token, err)
+		if time.Since(looked) > d.config.Timeout {
+			looked = time.Now()
+			at, _, err := d.server.position(ctx, d.partition)
+			if err != nil {
+				return false, fmt.Errorf("block %s: %w", b.Token, err)
+			}
+			if ahead, err := storing.Look(at); err != nil || ahead {
+				return ahead, err
+			}
 		}
-		if ahead, err := storing.Look(at); err != nil || ahead {
-			return ahead, err
-		}
-		if err := d.server.insert(ctx, storing.Insert()); err != nil {
+		if err := d.insertUntil(ctx, looked.Add(2*d.config.Timeout), storing.Insert()); err != nil {
 			return false, fmt.Errorf("block %s: %w", b.Token, err)
 		}
 		if storing.Inserted() {
 			return false, nil
 		}
 	}
+}
+
+// insertUntil inserts before a deadline, which counts from the look: a process that slept since then must not wake up to it.
+func (d *drive) insertUntil(ctx context.Context, deadline time.Time, i Insert) error {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	return d.server.insert(ctx, i)
 }
 
 // insist repeats f until it works, ctx ends, or the error is one that time does not cure.

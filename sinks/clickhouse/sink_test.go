@@ -80,7 +80,7 @@ func TestSinkRestartedAtEveryPoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Run(t.Context(), 0, &memoryLog{records: mixedLog(c.Deployment, 12).records, blind: true}); !errors.Is(err, errLogEnd) {
+	if err := s.Run(t.Context(), 0, &memoryLog{records: mixedLog(c.Deployment, 16).records, blind: true}); !errors.Is(err, errLogEnd) {
 		t.Fatal(err)
 	}
 	if count.operations < 20 || len(count.inserts) < 10 {
@@ -94,7 +94,7 @@ func TestSinkRestartedAtEveryPoint(t *testing.T) {
 			}
 			epoch++
 			c := testConfig(epoch)
-			w := mixedLog(c.Deployment, 12)
+			w := mixedLog(c.Deployment, 16)
 			ctx, cancel := context.WithCancel(t.Context())
 			s, err := New(&boxed{Conn: conn, dieAt: dieAt, after: after, die: cancel}, c)
 			if err != nil {
@@ -116,13 +116,21 @@ func TestSinkRestartedAtEveryPoint(t *testing.T) {
 
 func TestSinkRepeatsWhenAnAnswerIsLost(t *testing.T) {
 	_, conn := startDatabase(t)
-	lost := &boxed{Conn: conn, after: true, die: func() {}}
-	for operation := 2; operation < 23; operation += 4 {
-		c := testConfig(operation)
+	count := &boxed{Conn: conn, dieAt: -1, inserts: map[int]bool{}}
+	c := testConfig(1)
+	runToEnd(t, count, c, mixedLog(c.Deployment, 12))
+	for operation := range count.inserts {
+		c := testConfig(1 + operation)
 		w := mixedLog(c.Deployment, 12)
-		lost.operations, lost.dieAt = 0, operation
-		runToEnd(t, lost, c, w)
-		checkStored(t, conn, operation, w)
+		losses := 0
+		runToEnd(t, &boxed{Conn: conn, after: true, dieAt: operation, die: func() { losses++ }}, c, w)
+		checkStored(t, conn, 1+operation, w)
+		if losses != 1 {
+			t.Errorf("operation %d: %d answers lost, want 1", operation, losses)
+		}
+	}
+	if len(count.inserts) < 5 {
+		t.Errorf("%d inserts: too few to mean anything", len(count.inserts))
 	}
 }
 

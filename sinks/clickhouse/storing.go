@@ -21,13 +21,14 @@ func (i *Insert) Statement() string {
 	return "INSERT INTO " + i.Table + " (" + strings.Join(i.Columns, ", ") + ")"
 }
 
-// Storing is the storing of one block: its tables in order, its position last, and before each insert a
-// look at the position that is stored. It does no I/O: whoever drives it may die, sleep or repeat between
+// Storing is the storing of one block: its tables in order, its position last, and before the first insert
+// a look at the position that is stored. It does no I/O: whoever drives it may die, sleep or repeat between
 // any two calls.
 //
 // Why nothing is doubled: a block has one token whoever cuts it, and ClickHouse drops what it has under
 // that token. Why the look is needed all the same: it forgets tokens after 10,000 blocks, and whoever
-// slept that long must not insert an old block.
+// slept that long must not insert an old block. So no insert reaches ClickHouse long after a look: it has a
+// deadline that counts from there, and whoever is slow looks again.
 type Storing struct {
 	block *Block
 	epoch uint32
