@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,35 @@ func TestBenchRestart(t *testing.T) {
 	}
 	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), `"restarts":[`) {
 		t.Errorf("report: %v", err)
+	}
+}
+
+// TestBenchRestartRolling restarts two real nodes in turn under load, lets a third join and the first leave: every phase is there,
+// partitions moved, their events were answered, and everything equals the plan. It has the machine's cores for itself as far as
+// this package goes, because the time between phases is a part of the run.
+func TestBenchRestartRolling(t *testing.T) {
+	if testing.Short() {
+		t.Skip("restarts processes in turn under load: 100 s")
+	}
+	out, _ := runPortrait(t, 6*time.Minute, "bench", "restart", "--rolling", "--nodes", "2", "--partitions", "4", "--profiles", "2000",
+		"--rate", "300", "--phase", "15s", "--catalog", "1", "--json", "-", "--fail", "first_tag>5m")
+	var r drive.Report
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatalf("stdout is no JSON object: %v\n%s", err, out)
+	}
+	good(t, "rolling restart", &r, nil, 6)
+	if r.Invalid != "" || r.Slow == nil || r.OthersP99 == nil || r.FirstTag == nil {
+		t.Errorf("invalid %q, slow seconds %v, p99 of others %v, first tag %v", r.Invalid, r.Slow, r.OthersP99, r.FirstTag)
+	}
+	var names []string
+	for _, p := range r.Phases {
+		names = append(names, p.Name)
+		if len(p.Moved) == 0 || p.FirstTag <= 0 || p.Changes == 0 || p.Away < 0 {
+			t.Errorf("phase %+v", p)
+		}
+	}
+	if want := []string{"restart node-1", "restart node-2", "join node-3", "leave node-1"}; !slices.Equal(names, want) {
+		t.Errorf("phases %v, want %v", names, want)
 	}
 }
 
