@@ -63,6 +63,10 @@ func Start(config Config) (*Broker, error) {
 		return nil, errors.Join(err, held.Close())
 	}
 	b.lock = held
+	if err := forgetSequences(log); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
 	if err := rememberPort(config.Dir, b.addr); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("embedded broker: %w", err)
@@ -88,6 +92,18 @@ func (b *Broker) Close() {
 	if b.lock != nil {
 		_ = b.lock.Close() // lets the next process in; there is nothing in it to lose
 	}
+}
+
+// forgetSequences removes what the engine wrote about idempotent producers when it was last stopped cleanly. It has
+// read that by now, and writes it anew at the next clean stop; after a crash in between it would be old, and every
+// producer that went on would be refused for good (out of order sequence number). With nothing known of them they
+// are believed, as by any Kafka broker that lost that state.
+func forgetSequences(log string) error {
+	err := os.Remove(filepath.Join(log, "seq_windows.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 func isListenError(err error) bool {
