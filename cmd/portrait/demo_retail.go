@@ -31,7 +31,8 @@ func runRetail(ctx context.Context, o demoOptions) error {
 		return err
 	}
 	defer source.Close()
-	h := history{data: dir, catalog: catalog, clock: schemas.ClockEvent, dedupe: retail.DedupeIDs, zone: "UTC",
+	deployment := DeploymentConfig{Clock: schemas.ClockEvent, DedupeIDs: retail.DedupeIDs, TimeZone: "UTC"}
+	h := history{config: Config{DataDir: dir, Deployment: deployment}, catalog: catalog,
 		until: retail.ReferenceTime, out: os.Stderr, quiet: o.json}
 	var result *retail.Result
 	_, err = h.run(ctx, []*importer.Source{source}, func(ctx context.Context, s *Service) (err error) {

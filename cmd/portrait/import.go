@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,9 @@ import (
 	"portrait/schemas"
 	"portrait/schemas/wire"
 )
+
+// defaultCatalog is the shipped catalogue that a new deployment gets.
+const defaultCatalog = "private-domain"
 
 type importOptions struct {
 	mapping, data, config, catalog, until string
@@ -37,10 +41,12 @@ reported with its number and reason, and the rest goes on.
 
 Without --new the events go to the running service of the data directory (or the brokers of
 --config), like any other events: they must not be history, or absence tags would compare old
-events with the wall clock. With --new a fresh embedded deployment is made in --data; with
---clock event its time is that of the events, so a year of history passes in a minute, and the
-command ends when everything is stored. The inputs must then be in order of time: a line dated years
-ahead moves the clock there, and what follows it counts as late.`,
+events with the wall clock.
+
+With --new a fresh embedded deployment is made in --data, with what --config says of key, catalogue and
+deployment (time_zone, phone_region, …), and the command ends when everything is stored. With --clock
+event its time is that of the events, so a year of history passes in a minute. The inputs must then be
+in order of time: a line dated years ahead moves the clock there, and what follows it counts as late.`,
 		Example: `  portrait import events.jsonl.zst
   portrait import --map orders.mapping.yaml orders.csv.gz
   portrait import --data history --new --clock event --map orders.mapping.yaml orders.csv`,
@@ -51,9 +57,9 @@ ahead moves the clock there, and what follows it counts as late.`,
 	f.StringVar(&o.mapping, "map", "", "mapping file (YAML): CSV columns to events")
 	f.StringVar(&o.data, "data", "", "data directory")
 	f.StringVar(&o.config, "config", "", "configuration file")
-	f.StringVar(&o.catalog, "catalog", "private-domain", "with --new: catalogue, a shipped name or a file")
+	f.StringVar(&o.catalog, "catalog", "", "with --new: catalogue, a shipped name or a file (default: that of --config, else "+defaultCatalog+")")
 	f.BoolVar(&o.fresh, "new", false, "make a fresh embedded deployment in --data, and stop when all is stored")
-	f.StringVar(&o.clock, "clock", "wall", "with --new: wall or event")
+	f.StringVar(&o.clock, "clock", "", "with --new: wall or event (default: that of --config, else wall)")
 	f.StringVar(&o.until, "until", "", "with --clock event: advance the clock to this instant at the end (RFC 3339; default: the last event)")
 	f.IntVar(&o.dedupe, "dedupe-ids", 0, "with --new: event ids a profile remembers (default 64)")
 	return c
@@ -72,7 +78,7 @@ func runImport(ctx context.Context, o importOptions, inputs []string) error {
 	if o.fresh {
 		return importFresh(ctx, o, sources)
 	}
-	if o.clock != "wall" {
+	if o.clock != "" && o.clock != string(schemas.ClockWall) {
 		return errors.New("import: --clock event needs --new: a running deployment has its clock already")
 	}
 	return importRunning(ctx, o, sources)
@@ -144,23 +150,60 @@ func importFresh(ctx context.Context, o importOptions, sources []*importer.Sourc
 	if entries, err := os.ReadDir(o.data); err == nil && len(entries) > 0 {
 		return fmt.Errorf("import: %s is not empty; --new makes a fresh deployment, so name another directory", o.data)
 	}
-	text, err := catalogText(o.catalog)
+	config, err := freshConfig(o)
 	if err != nil {
 		return err
 	}
-	h := history{data: o.data, catalog: text, clock: schemas.Clock(o.clock), dedupe: o.dedupe, out: os.Stderr}
+	text, err := catalogText(cmp.Or(o.catalog, config.Catalog, defaultCatalog))
+	if err != nil {
+		return err
+	}
+	h := history{config: config, catalog: text, out: os.Stderr}
 	if o.until != "" {
 		if h.until, err = time.Parse(time.RFC3339, o.until); err != nil {
 			return fmt.Errorf("import: --until: %w", err)
 		}
 	}
-	j, err := h.run(ctx, sources, nil)
+	var fate fates
+	j, err := h.run(ctx, sources, func(ctx context.Context, s *Service) (err error) {
+		fate, err = s.fates(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d lines sent, %d left out; everything is stored in %s\nlook at it with: portrait sql --data %s 'SELECT * FROM accounting'\n",
-		j.Lines, j.Bad, o.data, o.data)
+	fmt.Printf("%d lines sent, %d left out; everything is stored in %s: %s\nlook at it with: portrait sql --data %s 'SELECT * FROM accounting'\n",
+		j.Lines, j.Bad, o.data, fate, o.data)
+	if fate.rejected != "0" {
+		fmt.Printf("why events were rejected: portrait sql --data %s 'SELECT reason, detail, count() FROM rejections GROUP BY ALL'\n", o.data)
+	}
 	return nil
+}
+
+// freshConfig is the configuration of a deployment that --new makes: that of --config, for its key and for what is
+// decided once (time_zone, phone_region, …), with the flags above it. What it names outside is refused.
+func freshConfig(o importOptions) (Config, error) {
+	config, err := LoadConfig(o.config)
+	if err != nil {
+		return Config{}, err
+	}
+	outside := ""
+	switch {
+	case len(config.Kafka.Brokers) > 0:
+		outside = "kafka.brokers"
+	case config.ClickHouse.DSN != "":
+		outside = "clickhouse.dsn"
+	case config.ClickHouse.Off:
+		outside = "clickhouse.off"
+	}
+	if outside != "" {
+		return Config{}, fmt.Errorf("%s: import --new makes a deployment with everything embedded, which %s contradicts; "+
+			"leave it out, or start that deployment with `portrait run` and import without --new", o.config, outside)
+	}
+	config.DataDir, config.Roles = o.data, nil
+	override(&config.Deployment.Clock, schemas.Clock(o.clock))
+	override(&config.Deployment.DedupeIDs, o.dedupe)
+	return config, nil
 }
 
 // catalogText reads a catalogue: a shipped name, or a file.
@@ -177,11 +220,8 @@ func catalogText(name string) ([]byte, error) {
 
 // history is an import into a fresh embedded deployment.
 type history struct {
-	data    string
+	config  Config // of the deployment; http is any free port of loopback, and the event clock has one events partition
 	catalog []byte
-	clock   schemas.Clock
-	dedupe  int
-	zone    string    // of calendar days; default the deployment's
 	until   time.Time // event clock: where time ends; zero: with the last event
 	out     *os.File
 	quiet   bool
@@ -190,11 +230,11 @@ type history struct {
 
 // run imports, and calls done (nil: nothing) when everything is stored and the service still runs.
 func (h *history) run(ctx context.Context, sources []*importer.Source, done func(context.Context, *Service) error) (*importJob, error) {
-	deployment := DeploymentConfig{Clock: h.clock, DedupeIDs: h.dedupe, TimeZone: h.zone}
-	if h.clock == schemas.ClockEvent {
-		deployment.EventsPartitions = 1 // the log of history is in order of time
+	h.config.HTTP = "127.0.0.1:0"
+	if h.config.Deployment.Clock == schemas.ClockEvent {
+		h.config.Deployment.EventsPartitions = 1 // the log of history is in order of time
 	}
-	config, err := Config{DataDir: h.data, HTTP: "127.0.0.1:0", Deployment: deployment}.withDefaults()
+	config, err := h.config.withDefaults()
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +273,7 @@ func (h *history) fill(ctx context.Context, s *Service, job *importJob, sources 
 	if err := job.run(ctx, sources...); err != nil {
 		return err
 	}
-	if h.clock == schemas.ClockEvent {
+	if h.config.Deployment.Clock == schemas.ClockEvent {
 		until := h.until
 		if until.IsZero() {
 			until = time.UnixMilli(job.Latest)

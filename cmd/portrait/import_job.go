@@ -12,6 +12,7 @@ import (
 	"portrait/pipeline/importer"
 	"portrait/pipeline/kafka"
 	"portrait/schemas"
+	"portrait/sinks/clickhouse"
 )
 
 // importJob sends the lines of inputs to portrait.events of a running service.
@@ -163,4 +164,22 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
+}
+
+// fates says what became of the events of a whole deployment, as counts in text.
+type fates struct{ stored, duplicates, rejected string }
+
+// String writes "10 events, 2 duplicates, 0 rejected".
+func (f fates) String() string {
+	return fmt.Sprintf("%s events, %s duplicates, %s rejected", f.stored, f.duplicates, f.rejected)
+}
+
+// fates asks ClickHouse. What the router rejects looks like any other line to whoever sends it, so only the
+// accounting can tell.
+func (s *Service) fates(ctx context.Context) (fates, error) {
+	rows, err := clickhouse.Texts(ctx, s.conn, "SELECT toString(sum(stored)), toString(sum(duplicates)), toString(sum(rejected)) FROM accounting")
+	if err != nil {
+		return fates{}, fmt.Errorf("accounting: %w", err)
+	}
+	return fates{rows[0][0], rows[0][1], rows[0][2]}, nil
 }

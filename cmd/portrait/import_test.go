@@ -95,6 +95,65 @@ func ask(t *testing.T, data, sql string) (column []string) {
 	return column
 }
 
+// What is decided once comes from --config, and what became of every line is told, also of those that the router rejected.
+func TestImportFreshWithConfiguration(t *testing.T) {
+	needEngine(t)
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	// Both are the same day in Shanghai, and two days in Auckland.
+	input := write("events.jsonl", `{"event_id":"a","event":"order_paid","time":"2020-03-01T10:00:00Z","identifiers":{"customer_id":"c1"}}
+{"event_id":"b","event":"order_paid","time":"2020-03-01T12:00:00Z","identifiers":{"customer_id":"c1"}}
+{"event_id":"b","event":"order_paid","time":"2020-03-01T12:00:00Z","identifiers":{"customer_id":"c1"}}
+{"event_id":"c","event":"order_paid","time":"yesterday","identifiers":{"customer_id":"c1"}}
+`)
+	config := write("portrait.yaml", "catalog: "+write("catalogue.yaml", `name: days
+features:
+  active: {kind: distinct, event: "*", property: "@day", days: 7}
+tags:
+  regular: {when: "active >= 2"}
+`)+"\ndeployment: {clock: event, time_zone: Pacific/Auckland, events_partitions: 1, inbox_partitions: 1}\n")
+	data := filepath.Join(dir, "data")
+	stdout, stderr := runPortrait(t, startLimit+time.Minute, "import", "--data", data, "--new", "--config", config, input)
+	for _, want := range []string{"4 lines sent, 0 left out", "2 events, 1 duplicates, 1 rejected", "FROM rejections"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("stdout %q, want %q\n%s", stdout, want, stderr)
+		}
+	}
+	const sql = "SELECT concat(JSONExtractRaw(features, 'active'), ' ', tags, ' ', toString(source), ' ', toString(toDate(as_of))) FROM portrait.profiles_now"
+	if have, want := ask(t, data, sql), []string{`2 {"regular":true} 0 2020-03-01`}; !slices.Equal(have, want) {
+		t.Errorf("days, tags, inbox partition and date %q, want %q", have, want)
+	}
+}
+
+// A configuration of a deployment that is not embedded is refused, not ignored.
+func TestImportFreshRefusesOthersServers(t *testing.T) {
+	for _, c := range []struct{ key, config string }{
+		{"kafka.brokers", "kafka: {brokers: [\"127.0.0.1:1\"]}\n"},
+		{"clickhouse.dsn", "clickhouse: {dsn: \"clickhouse://portrait@127.0.0.1:1/portrait\"}\n"},
+		{"clickhouse.off", "clickhouse: {off: true}\n"},
+	} {
+		t.Run(c.key, func(t *testing.T) {
+			dir := t.TempDir()
+			config, input := filepath.Join(dir, "portrait.yaml"), filepath.Join(dir, "events.jsonl")
+			for path, text := range map[string]string{config: c.config, input: "{}\n"} {
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := runImport(t.Context(), importOptions{data: filepath.Join(dir, "data"), config: config, fresh: true}, []string{input})
+			if err == nil || !strings.Contains(err.Error(), config) || !strings.Contains(err.Error(), c.key) {
+				t.Errorf("error %v, want one that names %s and %s", err, config, c.key)
+			}
+		})
+	}
+}
+
 // A directory that holds something is not taken for a new one.
 func TestImportRefusesAFullDirectory(t *testing.T) {
 	dir := t.TempDir()

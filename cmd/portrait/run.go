@@ -56,7 +56,7 @@ func runService(cmd *cobra.Command, config Config) error {
 		}
 		catalog = text
 	}
-	first, err := schemas.ShippedCatalog("private-domain")
+	first, err := schemas.ShippedCatalog(defaultCatalog)
 	if err != nil {
 		return err
 	}
