@@ -79,6 +79,10 @@ func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	client.OnWaiting(func(reason error) {
+		c.Log.Warn("waiting for the brokers; if this lasts, check kafka.brokers, tls and sasl in the configuration",
+			"brokers", client.Brokers(), "error", reason)
+	})
 	n := &Node{config: c, log: c.Log, client: client, topics: TopicNames(c.Prefix), keys: c.Keys, profileKey: c.Keys.ProfileKey()}
 	opened := n // a return of nil, err sets n first
 	defer func() {

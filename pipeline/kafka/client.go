@@ -95,7 +95,12 @@ type Client struct {
 	transport *kafkago.Transport
 	api       *kafkago.Client
 	dialer    *kafkago.Dialer // group membership dials its coordinator itself
+	waiting   func(error)     // nil: nobody is told
 }
+
+// OnWaiting sets who is told once, with the reason, when topics are to be made or verified and no broker has
+// answered for a second or so. It is asked for on until the context ends. Set it before the first use.
+func (c *Client) OnWaiting(tell func(reason error)) { c.waiting = tell }
 
 // NewClient prepares a client; connections are opened on demand, so it does not fail for a broker that
 // is away.

@@ -84,6 +84,8 @@ func describe(err error) error {
 		return fmt.Errorf("the broker closed the connection: %w", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the broker did not answer in time: %w", err)
+	case errors.Is(err, kafkago.BrokerNotAvailable): // the client's own, while it knows no broker that answers
+		return fmt.Errorf("no broker can be reached at the addresses given: %w", err)
 	}
 	return err
 }

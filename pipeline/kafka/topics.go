@@ -52,6 +52,9 @@ func EnsureTopics(ctx context.Context, client *Client, specs []TopicSpec) error 
 	return errors.Join(problems...)
 }
 
+// failuresUntold are no news: with their pauses they take about a second, as long as an election.
+const failuresUntold = 7
+
 // createTopics asks for all topics; the broker says which exist, so no look at metadata can be stale.
 func createTopics(ctx context.Context, client *Client, specs []TopicSpec) error {
 	request := &kafkago.CreateTopicsRequest{}
@@ -80,6 +83,9 @@ func createTopics(ctx context.Context, client *Client, specs []TopicSpec) error 
 	for failures := 1; err != nil; failures++ {
 		if isAuthorization(err) || !pause(ctx, backoff(failures)) {
 			return fmt.Errorf("create topics on %s: %w", strings.Join(client.config.Brokers, ","), describe(err))
+		}
+		if failures == failuresUntold && client.waiting != nil {
+			client.waiting(describe(err))
 		}
 		response, err = client.api.CreateTopics(ctx, request)
 	}

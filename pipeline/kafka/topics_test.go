@@ -1,6 +1,8 @@
 package kafka_test
 
 import (
+	"context"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +45,33 @@ func TestVerifyTopics(t *testing.T) {
 			})
 		}
 	})
+}
+
+// With a wrong address nothing would ever be heard of a start that waits: it is told once, with the reason.
+func TestWaitingForBrokersIsTold(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	client, err := kafka.NewClient(kafka.Config{Brokers: []string{addr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithCancel(deadline(t))
+	var told []error
+	client.OnWaiting(func(reason error) { told = append(told, reason); cancel() })
+	err = kafka.EnsureTopics(ctx, client, []kafka.TopicSpec{{Name: "t", Partitions: 1, Cleanup: kafka.CleanupDelete, MaxMessageBytes: 1 << 20}})
+	if len(told) != 1 || told[0] == nil {
+		t.Fatalf("told %v", told)
+	}
+	if err == nil || !strings.Contains(err.Error(), addr) {
+		t.Fatalf("error %v does not name %s", err, addr)
+	}
 }
 
 func TestConfigValidate(t *testing.T) {
