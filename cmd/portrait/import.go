@@ -46,7 +46,9 @@ events with the wall clock.
 With --new a fresh embedded deployment is made in --data, with what --config says of key, catalogue and
 deployment (time_zone, phone_region, …), and the command ends when everything is stored. With --clock
 event its time is that of the events, so a year of history passes in a minute. The inputs must then be
-in order of time: a line dated years ahead moves the clock there, and what follows it counts as late.`,
+in order of time: a line dated years ahead moves the clock there, and what follows it counts as late.
+Features and tags are exact at the end. Absences that began and ended on the way (a cart abandoned for a
+day) may be missing among the tag changes: events that end them are read ahead of the clock.`,
 		Example: `  portrait import events.jsonl.zst
   portrait import --map orders.mapping.yaml orders.csv.gz
   portrait import --data history --new --clock event --map orders.mapping.yaml orders.csv`,
@@ -101,6 +103,10 @@ func openInputs(mapping string, inputs []string) ([]*importer.Source, error) {
 		if err != nil {
 			for _, open := range sources {
 				open.Close()
+			}
+			var misfit *importer.MappingError
+			if errors.As(err, &misfit) { // its line is the mapping's, not the input's
+				return nil, fmt.Errorf("%s: %w", mapping, err)
 			}
 			return nil, err
 		}

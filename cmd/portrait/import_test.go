@@ -154,6 +154,26 @@ func TestImportFreshRefusesOthersServers(t *testing.T) {
 	}
 }
 
+// A column that the input does not have is named with its place in the mapping file.
+func TestImportNamesTheMapping(t *testing.T) {
+	dir := t.TempDir()
+	mapping, input := filepath.Join(dir, "orders.mapping.yaml"), filepath.Join(dir, "orders.csv")
+	for path, text := range map[string]string{
+		mapping: "event: order_paid\nidentifiers:\n  - {type: customer_id, column: whom}\ntime: {column: at}\n",
+		input:   "who,at\nc1,2020-03-01T10:00:00Z\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := runImport(t.Context(), importOptions{mapping: mapping}, []string{input})
+	for _, want := range []string{mapping + ": ", input, "line 3, column 33", `no column "whom"; it has who, at`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q in it", err, want)
+		}
+	}
+}
+
 // A directory that holds something is not taken for a new one.
 func TestImportRefusesAFullDirectory(t *testing.T) {
 	dir := t.TempDir()
