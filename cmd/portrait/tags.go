@@ -59,6 +59,7 @@ and cause. Repeats, which follow a crash or a change of owner, are dropped as ev
 				return err
 			}
 			defer a.Close()
+			hintTag(cmd.ErrOrStderr(), o.tag, a.Catalog().Text)
 			err = (&tail{tailOptions: o, out: cmd.OutOrStdout(), trouble: cmd.ErrOrStderr(), latest: newLatest(maxLatest)}).run(cmd.Context(), a)
 			if cmd.Context().Err() != nil {
 				return nil // interrupted: that is how it ends, whatever a request under way says of it
@@ -73,6 +74,23 @@ and cause. Repeats, which follow a crash or a change of owner, are dropped as ev
 	f.BoolVar(&o.beginning, "from-beginning", false, "everything that the topic still holds first")
 	f.BoolVar(&o.json, "json", false, "print the records as they are, one JSON object per line")
 	return c
+}
+
+// hintTag says that the published catalogue has no such tag; the topic may still hold changes of one that it had. A
+// catalogue that is not there yet, or that this binary does not understand, says nothing.
+func hintTag(out io.Writer, tag string, catalog []byte) {
+	if tag == "" {
+		return
+	}
+	parsed, err := schemas.ParseCatalog(catalog)
+	if err != nil {
+		return
+	}
+	var names []string
+	for i := range parsed.Tags {
+		names = append(names, parsed.Tags[i].Name)
+	}
+	hintUnknown(out, "tag of the published catalogue has the name", tag, names)
 }
 
 type tailOptions struct {

@@ -60,6 +60,23 @@ func Funnel(ctx context.Context, conn driver.Conn, steps []string, window time.D
 	return funnel, nil
 }
 
+// EventNames returns the names of all stored events, ascending: what a step of a funnel can be.
+func EventNames(ctx context.Context, conn driver.Conn) (names []string, err error) {
+	rows, err := conn.Query(ctx, "SELECT DISTINCT event FROM events_per_minute ORDER BY event")
+	if err != nil {
+		return nil, fmt.Errorf("names of events: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("names of events: %w", err)
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
+}
+
 // funnelQuery builds the statement: the number of conditions is part of it, so it is made per call.
 func funnelQuery(steps []string, window time.Duration, from, to time.Time) (query string, args []any, err error) {
 	if len(steps) < 1 || len(steps) > maxFunnelSteps {
