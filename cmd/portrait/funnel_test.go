@@ -28,11 +28,11 @@ func testFunnel(t *testing.T, d *deployment) {
 	if len(rows) != 3 || rows[0].Profiles != 3 || rows[1].Profiles != 1 || rows[2].OfPrevious != 1 {
 		t.Errorf("rows %+v", rows)
 	}
-	_, hint, err := runCommandLine(t, "", "funnel", "product_viewed", "order_payed", "--data", d.dir)
+	_, hint, err := runCommandLine(t, "", "funnel", "product_viewed", "order_pid", "--data", d.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustContain(t, "hint", hint, `no event is stored with the name "order_payed"; there are `, "order_paid")
+	mustContain(t, "hint", hint, `no event is stored with the name "order_pid"; there are `, "order_paid")
 	for name, c := range map[string]struct {
 		args []string
 		want string
@@ -105,9 +105,9 @@ func TestHints(t *testing.T) {
 		names []string
 	}{
 		"": {"event_03", many},
-		"no thing \"payed\"; there are event_00, event_01\n":                               {"payed", many[:2]},
-		"no thing \"payed\"; there are none\n":                                             {"payed", nil},
-		"no thing \"payed\"; there are " + strings.Join(many[:20], ", ") + " and 5 more\n": {"payed", many},
+		"no thing \"pid\"; there are event_00, event_01\n":                               {"pid", many[:2]},
+		"no thing \"pid\"; there are none\n":                                             {"pid", nil},
+		"no thing \"pid\"; there are " + strings.Join(many[:20], ", ") + " and 5 more\n": {"pid", many},
 	} {
 		var out bytes.Buffer
 		if hintUnknown(&out, "thing", c.name, c.names); out.String() != want {
