@@ -36,7 +36,7 @@ type ProducerConfig struct {
 	QueueBytes   int                      // bytes waiting per output partition; one record always fits
 	BatchRecords int                      // records per request
 	BatchBytes   int                      // bytes per request; a larger record goes alone; below max.message.bytes of every topic
-	MaxGap       time.Duration            // between requests of a busy partition
+	MaxGap       time.Duration            // between batches of a busy partition
 	Gaps         map[string]time.Duration // by topic, instead of MaxGap: for readers that can wait
 	Together     time.Duration            // between requests to a broker, which take the batches of several partitions
 	TopicGrace   time.Duration            // how long a topic may be unknown before it counts as gone
@@ -52,7 +52,7 @@ type ProducerConfig struct {
 //   - No compression: right for a broker in process.
 //   - 4096 records, 8 MB waiting: a second of a busy partition; more only hides a slow broker.
 //   - 1000 records, 1 MB per request: a request costs 50–110 µs and a record 1, so more gains nothing.
-//   - 5 ms: at 200 requests per second the requests of a dozen partitions cost a fifth of a core.
+//   - 5 ms between batches of a partition: with a request for each, 200 per second of a dozen partitions cost a fifth of a core.
 //   - 1 ms between requests of all partitions: what waits meanwhile goes together.
 //   - 15 s of grace: metadata are believed for 1 s, and a new topic reaches all brokers within seconds.
 func DefaultProducerConfig() ProducerConfig {

@@ -75,19 +75,20 @@ func (r *produceRequest) write(w io.Writer) error {
 	parcels := slices.SortedFunc(slices.Values(r.parcels), func(a, b *parcel) int {
 		return cmp.Or(cmp.Compare(a.place.topic, b.place.topic), cmp.Compare(a.place.partition, b.place.partition))
 	})
-	topics, size, copied := 0, 64+len(r.clientID), 0
+	topics, rest, copied := 0, 0, 0 // rest is what stands behind the number of topics, copied what of it is copied
 	for i, p := range parcels {
-		size += 4 + len(p.encoded)
+		rest += 4 + len(p.encoded)
+		copied += 4
 		if len(p.encoded) < apart {
 			copied += len(p.encoded)
 		}
 		if i == 0 || parcels[i-1].place.topic != p.place.topic {
 			topics++
-			size += 6 + len(p.place.topic)
+			rest += 6 + len(p.place.topic)
 			copied += 6 + len(p.place.topic)
 		}
 	}
-	b := make([]byte, 4, 64+len(r.clientID)+copied+4*len(parcels))
+	b := make([]byte, 4, 64+len(r.clientID)+copied)
 	u16 := func(v int16) { b = binary.BigEndian.AppendUint16(b, uint16(v)) }
 	u32 := func(v int32) { b = binary.BigEndian.AppendUint32(b, uint32(v)) }
 	text := func(s string) { u16(int16(len(s))); b = append(b, s...) }
@@ -99,8 +100,7 @@ func (r *produceRequest) write(w io.Writer) error {
 	u16(int16(kafkago.RequireAll))
 	u32(int32(requestTimeout / time.Millisecond))
 	u32(int32(topics))
-	head := len(b)
-	binary.BigEndian.PutUint32(b, uint32(size-64-len(r.clientID)+head-4))
+	binary.BigEndian.PutUint32(b, uint32(len(b)-4+rest))
 	for i, p := range parcels {
 		if i == 0 || parcels[i-1].place.topic != p.place.topic {
 			text(p.place.topic)
