@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -83,25 +82,6 @@ A duration is 30m, 24h or 7d. An instant is RFC 3339, a date (midnight UTC), or 
 	f.StringVar(&to, "to", "", "events before this instant (default: all)")
 	f.BoolVar(&asJSON, "json", false, "print a JSON array of steps")
 	return c
-}
-
-// maxHinted bounds the names in a hint.
-const maxHinted = 20
-
-// hintUnknown says that a name is none of those there are: a typing error looks like an empty answer otherwise.
-func hintUnknown(out io.Writer, what, name string, names []string) {
-	if slices.Contains(names, name) {
-		return
-	}
-	more := ""
-	if n := len(names) - maxHinted; n > 0 {
-		names, more = names[:maxHinted], fmt.Sprintf(" and %d more", n)
-	}
-	there := "there are none"
-	if len(names) > 0 {
-		there = "there are " + strings.Join(names, ", ") + more
-	}
-	fmt.Fprintf(out, "no %s %q; %s\n", what, name, there)
 }
 
 // funnelRow is one step as printed.

@@ -76,23 +76,6 @@ and cause. Repeats, which follow a crash or a change of owner, are dropped as ev
 	return c
 }
 
-// hintTag says that the published catalogue has no such tag; the topic may still hold changes of one that it had. A
-// catalogue that is not there yet, or that this binary does not understand, says nothing.
-func hintTag(out io.Writer, tag string, catalog []byte) {
-	if tag == "" {
-		return
-	}
-	parsed, err := schemas.ParseCatalog(catalog)
-	if err != nil {
-		return
-	}
-	var names []string
-	for i := range parsed.Tags {
-		names = append(names, parsed.Tags[i].Name)
-	}
-	hintUnknown(out, "tag of the published catalogue has the name", tag, names)
-}
-
 type tailOptions struct {
 	tag, profile    string
 	beginning, json bool
