@@ -12,6 +12,18 @@ import (
 	"portrait/sinks/clickhouse"
 )
 
+// writer returns a function that writes a file of a directory and says where it is.
+func writer(t *testing.T, dir string) func(name, text string) (path string) {
+	return func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+}
+
 // Files of history become a deployment of its own: good lines are stored, a bad one is named and left out.
 func TestImportFresh(t *testing.T) {
 	needEngine(t)
@@ -43,13 +55,7 @@ c1,2020-03-02 18:00:00,2,2.55
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			write := func(name, text string) string {
-				path := filepath.Join(dir, name)
-				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				return path
-			}
+			write := writer(t, dir)
 			data := filepath.Join(dir, "data")
 			arguments := []string{"import", "--data", data, "--new", "--clock", "event"}
 			if c.mapping != "" {
@@ -99,13 +105,7 @@ func ask(t *testing.T, data, sql string) (column []string) {
 func TestImportFreshWithConfiguration(t *testing.T) {
 	needEngine(t)
 	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	write := writer(t, dir)
 	// Both are the same day in Shanghai, and two days in Auckland.
 	input := write("events.jsonl", `{"event_id":"a","event":"order_paid","time":"2020-03-01T10:00:00Z","identifiers":{"customer_id":"c1"}}
 {"event_id":"b","event":"order_paid","time":"2020-03-01T12:00:00Z","identifiers":{"customer_id":"c1"}}
