@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"encoding/binary"
 	"time"
 )
 
@@ -24,9 +25,9 @@ const (
 // echo is what one output partition was told lately. Only the outlet's goroutine touches it.
 type echo struct {
 	until time.Time         // records that are acknowledged before are kept
-	kept  map[string]Record // by key, the newest
+	kept  map[string][]byte // by key, the newest, packed: 100,000 records of seven pieces each kept the collector of garbage busy
 	bytes int               // of kept
-	due   map[string]Record // to be told again now, a few at a time; nothing that has changed since
+	due   map[string][]byte // to be told again now, a few at a time; nothing that has changed since
 	next  time.Time         // when more of due may go
 	timer *time.Timer       // runs while there are records
 }
@@ -59,20 +60,43 @@ func (o *outlet) told(batch []item) {
 	}
 	keep := time.Now().Before(e.until)
 	if keep && e.kept == nil {
-		e.kept = map[string]Record{}
+		e.kept = map[string][]byte{}
 	}
 	for i := range batch {
-		r := batch[i].record
+		r := &batch[i].record
 		delete(e.due, string(r.Key)) // an echo is never the last word on a key that has changed since
 		if keep {
-			if old, ok := e.kept[string(r.Key)]; ok {
-				e.bytes -= old.size()
-			}
-			e.bytes += r.size()
-			e.kept[string(r.Key)] = r
+			old := e.kept[string(r.Key)]
+			packed := packRecord(old[:0], r)
+			e.bytes += len(packed) - len(old)
+			e.kept[string(r.Key)] = packed
 		}
 	}
 	e.arm()
+}
+
+// packRecord appends a record as one piece of memory, without its offset.
+func packRecord(b []byte, r *Record) []byte {
+	if b == nil {
+		b = make([]byte, 0, r.size())
+	}
+	b = binary.AppendVarint(b, r.Time)
+	b = appendBytes(appendBytes(b, r.Key), r.Value)
+	b = binary.AppendVarint(b, int64(len(r.Headers)))
+	for i := range r.Headers {
+		b = appendBytes(appendBytes(b, []byte(r.Headers[i].Key)), r.Headers[i].Value)
+	}
+	return b
+}
+
+// unpackRecord returns what packRecord packed; its bytes are those of b.
+func unpackRecord(b []byte) Record {
+	d := reader{b: b}
+	r := Record{Time: d.varint(), Key: d.bytes(), Value: d.bytes()}
+	for n := d.varint(); n > 0; n-- {
+		r.Headers = append(r.Headers, Header{Key: string(d.bytes()), Value: d.bytes()})
+	}
+	return r
 }
 
 // arm sets the timer to when tellAgain has something to do.
@@ -106,8 +130,9 @@ func (o *outlet) tellAgain(ctx context.Context) bool {
 	if len(e.due) > 0 && !now.Before(e.next) {
 		var batch []item
 		size := 0
-		for key, r := range e.due { // in whatever order: there is none between keys
+		for key, packed := range e.due { // in whatever order: there is none between keys
 			delete(e.due, key)
+			r := unpackRecord(packed)
 			batch = append(batch, item{record: r})
 			if size += r.size(); len(batch) == echoRecords || size >= o.producer.config.BatchBytes/2 {
 				break
