@@ -19,6 +19,8 @@ import (
 const (
 	fetchMaxWait  = 250 * time.Millisecond
 	fetchMaxBytes = 1 << 20
+	// maxRoom is the most memory that a fetcher keeps for its next response.
+	maxRoom = 2 * fetchMaxBytes
 )
 
 // Backoff of repeated requests: the first repeat follows soon, because most failures are a leader
@@ -46,6 +48,7 @@ type Fetcher struct {
 	start     int64
 	high      int64
 	failures  int
+	room      []byte // for the next response; nil while one may still be written there, or records lie in it
 }
 
 // NewFetcher returns a fetcher whose first record is the one at offset, or the next that exists behind
@@ -90,9 +93,11 @@ func isFinal(err error) bool {
 func (f *Fetcher) fetch(ctx context.Context) (Batch, error) {
 	request, cancel := context.WithTimeout(ctx, fetchMaxWait+requestTimeout)
 	defer cancel()
+	room := f.room
+	f.room = nil // a request that was given up may still be read
 	message, err := f.client.transport.RoundTrip(request, f.client.api.Addr, &fetchRequest{
 		topic: f.topic, partition: int32(f.partition), offset: f.next, clientID: f.client.config.ClientID,
-		maxWaitMs: int32(fetchMaxWait / time.Millisecond), maxBytes: fetchMaxBytes,
+		maxWaitMs: int32(fetchMaxWait / time.Millisecond), maxBytes: fetchMaxBytes, room: room,
 	})
 	if err != nil {
 		return Batch{}, err
@@ -101,9 +106,12 @@ func (f *Fetcher) fetch(ctx context.Context) (Batch, error) {
 	if response.errorCode != 0 {
 		return Batch{}, kafkago.Error(response.errorCode)
 	}
-	records, next, err := decodeBatches(response, f.next)
+	records, next, plain, err := decodeBatches(response, f.next)
 	if err != nil {
 		return Batch{}, err
+	}
+	if !plain && cap(response.body) <= maxRoom {
+		f.room = response.body
 	}
 	f.next, f.start, f.high = next, response.start, response.high
 	if response.stable >= 0 {
@@ -114,21 +122,22 @@ func (f *Fetcher) fetch(ctx context.Context) (Batch, error) {
 }
 
 // decodeBatches returns the records from offset min on, without control records and aborted
-// transactions, and the offset behind the last whole batch.
-func decodeBatches(response *fetchResponse, min int64) ([]Record, int64, error) {
+// transactions, and the offset behind the last whole batch; plain says that records lie in the response itself,
+// because their batch was not compressed.
+func decodeBatches(response *fetchResponse, min int64) (records []Record, next int64, plain bool, err error) {
 	aborted := response.aborted
 	slices.SortFunc(aborted, func(a, b abortedTransaction) int { return cmp.Compare(a.first, b.first) })
 	dead := map[int64]bool{} // producers inside an aborted transaction
-	var records []Record
-	next, data := min, response.recordBatch
+	next = min
+	data := response.recordBatch
 	for len(data) > 0 {
 		info, payload, rest, ok, err := nextBatch(data)
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, false, err
 		}
 		if !ok {
 			if len(data) == len(response.recordBatch) {
-				return nil, 0, fmt.Errorf("the broker sent %d bytes of a batch and nothing whole: %w", len(data), ErrCorrupt)
+				return nil, 0, false, fmt.Errorf("the broker sent %d bytes of a batch and nothing whole: %w", len(data), ErrCorrupt)
 			}
 			break
 		}
@@ -144,12 +153,13 @@ func decodeBatches(response *fetchResponse, min int64) ([]Record, int64, error) 
 		case transactional && dead[info.producer]:
 		default:
 			if records, err = appendRecords(records, info, payload, min); err != nil {
-				return nil, 0, err
+				return nil, 0, false, err
 			}
+			plain = plain || info.attributes&attributeCodec == 0
 		}
 		next = max(next, info.last+1)
 	}
-	return records, next, nil
+	return records, next, plain, nil
 }
 
 // outOfRange finds out which side of the log the position is on. A position that is inside after all

@@ -30,7 +30,8 @@ type fetchRequest struct {
 	clientID  string
 	maxWaitMs int32
 	maxBytes  int32
-	version   int16 // set by Required, per connection
+	room      []byte // memory for the response, if it is large enough
+	version   int16  // set by Required, per connection
 }
 
 // fetchResponse is the answer for that partition.
@@ -41,6 +42,7 @@ type fetchResponse struct {
 	start       int64 // -1 if the broker does not tell (before version 5)
 	aborted     []abortedTransaction
 	recordBatch []byte // batches, the last one maybe cut
+	body        []byte // the whole response: recordBatch lies in it
 }
 
 // abortedTransaction says that the producer's transactional batches from the offset on, up to its next
@@ -77,15 +79,15 @@ func (r *fetchRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	if _, err := rw.Write(r.encode()); err != nil {
 		return nil, err
 	}
-	body, err := readResponse(rw)
+	body, err := readResponse(rw, r.room)
 	if err != nil {
 		return nil, fmt.Errorf("fetch: %w", err)
 	}
 	return decodeFetch(body, r)
 }
 
-// readResponse reads a response without its length.
-func readResponse(r io.Reader) ([]byte, error) {
+// readResponse reads a response without its length, into room if it fits.
+func readResponse(r io.Reader, room []byte) ([]byte, error) {
 	var size [4]byte
 	if _, err := io.ReadFull(r, size[:]); err != nil {
 		return nil, err
@@ -94,7 +96,11 @@ func readResponse(r io.Reader) ([]byte, error) {
 	if n > maxResponse {
 		return nil, fmt.Errorf("response of %d bytes is above %d: %w", n, maxResponse, ErrCorrupt)
 	}
-	body := make([]byte, n)
+	body := room[:0]
+	if int(n) > cap(body) {
+		body = make([]byte, 0, n+n/8)
+	}
+	body = body[:n]
 	_, err := io.ReadFull(r, body)
 	return body, err
 }
@@ -162,7 +168,7 @@ func decodeFetch(body []byte, r *fetchRequest) (*fetchResponse, error) {
 	if d.bad || topics != 1 || partitions != 1 || topic != r.topic || partition != r.partition {
 		return nil, fmt.Errorf("fetch response is not about %s/%d alone: %w", r.topic, r.partition, ErrCorrupt)
 	}
-	out := &fetchResponse{start: -1}
+	out := &fetchResponse{start: -1, body: body}
 	out.errorCode = d.int16()
 	out.high = d.int64()
 	out.stable = d.int64()

@@ -34,9 +34,10 @@ type outlet struct {
 	acked   uint64        // records ever acknowledged
 	settled chan struct{} // closed and replaced at each acknowledgement, for flush
 
-	echo echo
-
-	encoder batchEncoder // for the goroutine that empties the queue
+	// Of the goroutine that empties the queue:
+	echo    echo
+	batch   []item // on its way
+	encoder batchEncoder
 }
 
 func newOutlet(p *Producer, at place) *outlet {
@@ -139,6 +140,7 @@ func (o *outlet) run() {
 			if !o.deliver(ctx, batch) {
 				return
 			}
+			clear(batch) // nothing of it is kept
 			if o.full() {
 				continue
 			}
@@ -159,7 +161,8 @@ func shrink(gap time.Duration) time.Duration {
 	return gap
 }
 
-// take removes the next batch from the queue, bounded by records and bytes; one record always goes.
+// take removes the next batch from the queue, bounded by records and bytes; one record always goes. The batch is valid
+// until the next call.
 func (o *outlet) take() []item {
 	config := &o.producer.config
 	o.mu.Lock()
@@ -176,14 +179,13 @@ func (o *outlet) take() []item {
 	if n == 0 {
 		return nil
 	}
-	batch := make([]item, n)
-	copy(batch, o.queue)
+	o.batch = append(o.batch[:0], o.queue[:n]...)
 	rest := copy(o.queue, o.queue[n:])
 	clear(o.queue[rest:]) // the records' memory is theirs
 	o.queue = o.queue[:rest]
 	o.bytes -= size
 	signal(o.room)
-	return batch
+	return o.batch
 }
 
 // full reports that a whole batch waits already.

@@ -63,7 +63,7 @@ func (r *produceRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error)
 	if err := r.write(rw); err != nil {
 		return nil, err
 	}
-	body, err := readResponse(rw)
+	body, err := readResponse(rw, nil)
 	if err != nil {
 		return nil, fmt.Errorf("produce: %w", err)
 	}

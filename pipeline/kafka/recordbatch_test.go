@@ -96,7 +96,7 @@ func TestDecodeBatches(t *testing.T) {
 		}, []abortedTransaction{{7, 12}, {7, 10}}, 10, "", 14},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			records, next, err := decodeBatches(&fetchResponse{recordBatch: bytes.Join(c.data, nil), aborted: c.aborted}, c.min)
+			records, next, _, err := decodeBatches(&fetchResponse{recordBatch: bytes.Join(c.data, nil), aborted: c.aborted}, c.min)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -117,7 +117,7 @@ func TestLogAppendTime(t *testing.T) {
 		b[22] |= attributeLogAppendTime
 		binary.BigEndian.PutUint64(b[35:], 5555)
 	})
-	records, _, err := decodeBatches(&fetchResponse{recordBatch: b}, 0)
+	records, _, _, err := decodeBatches(&fetchResponse{recordBatch: b}, 0)
 	if err != nil || len(records) != 2 || records[0].Time != 5555 || !records[0].Appended || records[1].Time != 5555 {
 		t.Errorf("records %+v, error %v", records, err)
 	}
@@ -144,7 +144,7 @@ func TestCorruptBatches(t *testing.T) {
 		{"not compressed", edit(batchAt(t, 10, nil, "abc"), func(b []byte) { b[22] = 4 })},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			records, _, err := decodeBatches(&fetchResponse{recordBatch: c.data}, 10)
+			records, _, _, err := decodeBatches(&fetchResponse{recordBatch: c.data}, 10)
 			if !errors.Is(err, ErrCorrupt) || records != nil {
 				t.Errorf("records %v, error %v", records, err)
 			}
@@ -168,7 +168,7 @@ func FuzzDecodeFetch(f *testing.F) {
 		if err != nil {
 			return
 		}
-		records, next, err := decodeBatches(response, 5)
+		records, next, _, err := decodeBatches(response, 5)
 		if err != nil {
 			return
 		}
