@@ -112,5 +112,5 @@ func (p *Partition) Machine() *machine.Machine { return p.m }
 // NewPartition returns the step of an opened machine.
 func NewPartition(config machine.Config, topics Topics, m *machine.Machine) *Partition {
 	return &Partition{m: m, batch: machine.NewEffects(config.Deployment.InboxPartitions), owed: map[int64]int{}, tail: tail{open: true},
-		last: m.Position(), enc: encoder{dep: config.Deployment, hash: config.Deployment.Hash(), topics: topics, self: config.Partition}}
+		last: m.Position(), enc: newEncoder(config.Deployment, topics, config.Partition)}
 }
