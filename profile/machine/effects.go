@@ -16,6 +16,8 @@ type Effects struct {
 	Docs     []Doc
 	Dead     []Dead
 	Catalog  int64 // version active when the last record was applied
+
+	memory wire.Memory // of the records that caused them
 }
 
 // Change is one record of portrait.tags.
@@ -89,6 +91,7 @@ func (f *Effects) Reset() {
 	clear(f.Dead)
 	f.Facts, f.Tags, f.Docs, f.Dead = f.Facts[:0], f.Tags[:0], f.Docs[:0], f.Dead[:0]
 	f.Markers = 0
+	f.memory.Reset()
 }
 
 // Counters are what a machine has done since it was opened; for metrics only, never in an effect.

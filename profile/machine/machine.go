@@ -156,7 +156,7 @@ func (m *Machine) Apply(offset int64, value []byte, out *Effects) error {
 		m.skipRecord(value)
 		return nil
 	}
-	r, err := wire.DecodeInbox(value)
+	r, err := out.memory.DecodeInbox(value)
 	if err != nil {
 		return m.stopped(fmt.Errorf("%w: %w", ErrUnreadable, err))
 	}

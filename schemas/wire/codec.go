@@ -77,9 +77,7 @@ type Decoder struct {
 	at  int // what was read; cutting it off s instead, for every number, took a third more time
 	err error
 
-	// Memory for the lists of many small elements that one record has.
-	texts []string
-	props []Prop
+	memory *Memory // for the lists of many small elements that a record has; made when it is nil
 }
 
 // NewDecoder returns a decoder over b, which must not change any more: what is read shares its memory.
@@ -208,24 +206,20 @@ func (d *Decoder) Strings() []string {
 }
 
 // takeTexts returns an empty list with room for n texts, or for as many as are believed at once.
-func (d *Decoder) takeTexts(n int) []string {
-	if n = min(n, presize); n > len(d.texts) {
-		d.texts = make([]string, max(n, min(d.Rest()/32, presize)))
-	}
-	out := d.texts[:0:n]
-	d.texts = d.texts[n:]
-	return out
-}
+func (d *Decoder) takeTexts(n int) []string { return d.lists().texts.take(min(n, presize), d.hint()) }
 
 // takeProps is takeTexts for properties.
-func (d *Decoder) takeProps(n int) []Prop {
-	if n = min(n, presize); n > len(d.props) {
-		d.props = make([]Prop, max(n, min(d.Rest()/32, presize)))
+func (d *Decoder) takeProps(n int) []Prop { return d.lists().props.take(min(n, presize), d.hint()) }
+
+func (d *Decoder) lists() *Memory {
+	if d.memory == nil {
+		d.memory = new(Memory)
 	}
-	out := d.props[:0:n]
-	d.props = d.props[n:]
-	return out
+	return d.memory
 }
+
+// hint is how many small elements the rest may hold: what a short record asks for stays small.
+func (d *Decoder) hint() int { return min(d.Rest()/32, presize) }
 
 // UUID reads sixteen bytes.
 func (d *Decoder) UUID() (u [16]byte) {

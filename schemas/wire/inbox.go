@@ -158,8 +158,12 @@ func (r *InboxRecord) Encode(e *Encoder) {
 
 // DecodeInbox reads a record, whose texts share the memory of b. An error says where; nothing of the record
 // may then be used.
-func DecodeInbox(b []byte) (*InboxRecord, error) {
+func DecodeInbox(b []byte) (*InboxRecord, error) { return new(Memory).DecodeInbox(b) }
+
+// DecodeInbox is DecodeInbox with lists in m.
+func (m *Memory) DecodeInbox(b []byte) (*InboxRecord, error) {
 	d := NewDecoder(b)
+	d.memory = m
 	if v := d.Byte(); v != Version {
 		d.fail("version")
 		return nil, d.err
@@ -169,11 +173,10 @@ func DecodeInbox(b []byte) (*InboxRecord, error) {
 		d.fail("source")
 	}
 	if n := d.Count(); n > 0 {
-		r.Routed = make([]Routed, 0, min(n, presize))
-		events := make([]Event, 0, min(n, presize)) // one allocation for all
+		r.Routed = m.routed.take(min(n, presize), 0)
 		for i := 0; i < n && d.err == nil; i++ {
 			r.Routed = append(r.Routed, Routed{})
-			events = r.Routed[i].decode(d, events)
+			r.Routed[i].decode(d)
 		}
 	}
 	if n := d.Count(); n > 0 {
@@ -214,18 +217,21 @@ func (r *Routed) encode(e *Encoder) {
 	r.Rejected.Encode(e)
 }
 
-// decode reads an item; its event becomes the next of events.
-func (r *Routed) decode(d *Decoder, events []Event) []Event {
+func (r *Routed) decode(d *Decoder) {
 	r.Stamp = d.Int()
 	if !d.Bool() {
 		r.Rejected = new(Rejected)
 		r.Rejected.Decode(d)
-		return events
+		return
 	}
-	events = append(events, Event{}) // where the list has to grow, the events before stay where they are
-	r.Event = &events[len(events)-1]
-	r.Event.Decode(d)
-	return events
+	r.Event = d.event()
+}
+
+// event reads an event.
+func (d *Decoder) event() *Event {
+	ev := &d.lists().events.take(1, min(d.Rest()/128, presize))[:1][0]
+	ev.Decode(d)
+	return ev
 }
 
 // Encode appends the dead letter's description.
@@ -287,8 +293,7 @@ func (m *Message) Decode(d *Decoder) {
 		}
 	}
 	if d.Bool() {
-		m.Event = new(Event)
-		m.Event.Decode(d)
+		m.Event = d.event()
 	}
 	m.Anchor, m.Hops, m.Stamp = int32(d.Uint()), int32(d.Uint()), d.Int()
 	m.State = d.Bytes()
