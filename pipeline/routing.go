@@ -41,7 +41,13 @@ type Routed struct {
 	Counts  router.Counts
 
 	partition int
-	inbox     []router.Inbox
+	told      []told
+	stamp     int64
+}
+
+// told is what the ticker has to know of a record for an inbox.
+type told struct {
+	partition int
 	stamp     int64
 }
 
@@ -53,10 +59,11 @@ func (r *Routing) Step(now int64, records []kafka.Record, done func()) Routed {
 		fetch.Records[i] = router.Record{Offset: records[i].Offset, Time: records[i].Time, Value: records[i].Value}
 	}
 	out := r.step.Route(fetch)
-	routed := Routed{Counts: out.Counts, partition: r.partition, inbox: out.Inbox, stamp: out.Stamp,
+	routed := Routed{Counts: out.Counts, partition: r.partition, told: make([]told, len(out.Inbox)), stamp: out.Stamp,
 		Outputs: make([]Output, 0, len(out.Inbox)+len(out.Rejected))}
 	for i := range out.Inbox {
 		routed.Outputs = append(routed.Outputs, InboxOutput(r.topics, &out.Inbox[i]))
+		routed.told[i] = told{out.Inbox[i].Partition, out.Inbox[i].Stamp()}
 	}
 	for i := range out.Rejected {
 		d := &out.Rejected[i]
@@ -66,14 +73,15 @@ func (r *Routing) Step(now int64, records []kafka.Record, done func()) Routed {
 		}
 		routed.Outputs = append(routed.Outputs, Output{Topic: r.topics.Rejected, Partition: r.partition, Record: rec})
 	}
+	r.step.Reset() // all of it is encoded
 	routed.Ack = r.commits.open(out.Next, len(routed.Outputs), done)
 	return routed
 }
 
 // Tell says to the ticker what was queued, and that a tick may speak of it. now is the monotonic clock, ms.
 func (r *Routed) Tell(t *router.Ticker, now int64) {
-	for i := range r.inbox {
-		t.Sent(r.inbox[i].Partition, int32(r.partition), r.inbox[i].Stamp(), now)
+	for _, at := range r.told {
+		t.Sent(at.partition, int32(r.partition), at.stamp, now)
 	}
 	t.Read(int32(r.partition), r.stamp)
 }

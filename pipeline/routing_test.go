@@ -79,3 +79,33 @@ func TestTickerHears(t *testing.T) {
 		}
 	}
 }
+
+// TestOutputsStay routes fetch after fetch with one routing, whose memory is used again, and each with a new one: what
+// was said of one fetch stays what it was while the next are routed.
+func TestOutputsStay(t *testing.T) {
+	fetch := func(n int) []kafka.Record {
+		var records []kafka.Record
+		for i := range 1 + n%7*40 {
+			offset := int64(1000*n + i)
+			value := fmt.Appendf(nil, `{"event":"view","identifiers":{"device_id":"d%d","phone":"1380013%04d"},"properties":{"n":%d,"phone":"13900139000","text":%q}}`,
+				offset, i, n, "text of "+fmt.Sprint(offset))
+			if i%11 == 3 {
+				value = value[1:]
+			}
+			records = append(records, kafka.Record{Offset: offset, Time: 5_000 + offset, Value: value})
+		}
+		return records
+	}
+	text := func(r Routed) string { return fmt.Sprintf("%+v %+v", r.Outputs, r.Counts) }
+	one, _ := testRouting(t, func(int64) {})
+	var all []Routed
+	for n := range 30 {
+		all = append(all, one.Step(90_000, fetch(n), func() {}))
+	}
+	for n, got := range all {
+		fresh, _ := testRouting(t, func(int64) {})
+		if want := text(fresh.Step(90_000, fetch(n), func() {})); text(got) != want {
+			t.Fatalf("fetch %d:\n%s\nwant\n%s", n, text(got), want)
+		}
+	}
+}

@@ -37,7 +37,7 @@ func (n *Normalizer) identifier(typ, value string) (canonical string, priority i
 		return "", 0, UnknownType, false
 	}
 	if t.sensitive && n.isHashed(value) {
-		return n.slab.join(typ, ":", value), t.priority, 0, true
+		return n.memory.Join(typ, ":", value), t.priority, 0, true
 	}
 	value, repair, ok = n.normalise(t.class, value)
 	if !ok {
@@ -46,7 +46,7 @@ func (n *Normalizer) identifier(typ, value string) (canonical string, priority i
 	if t.sensitive {
 		value = n.hash(base, value)
 	}
-	return n.slab.join(typ, ":", value), t.priority, 0, true
+	return n.memory.Join(typ, ":", value), t.priority, 0, true
 }
 
 // normalise returns the canonical text of a value that is to name somebody.

@@ -98,7 +98,7 @@ func (n *Normalizer) hash(domain, value string) string {
 	n.sum = n.mac.Sum(n.sum[:0])
 	n.buf = append(append(n.buf[:0], n.keyID...), '.')
 	n.buf = base64.RawURLEncoding.AppendEncode(n.buf, n.sum)
-	return n.slab.join(unsafe.String(unsafe.SliceData(n.buf), len(n.buf)))
+	return n.memory.Join(unsafe.String(unsafe.SliceData(n.buf), len(n.buf)))
 }
 
 // isHashed says whether a producer has hashed the value itself, with the deployment's key.

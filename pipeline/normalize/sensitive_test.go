@@ -36,29 +36,3 @@ func TestNameFilterMissesNothing(t *testing.T) {
 		t.Error("a filter without names lets a key pass")
 	}
 }
-
-// TestSlabGivesOutOnce: what one event has must not change with the next.
-func TestSlabGivesOutOnce(t *testing.T) {
-	var s slab
-	var kept []string
-	for i := range 1000 {
-		kept = append(kept, s.join(strings.Repeat("a", i%50), ":", strings.Repeat("b", i%7)))
-		props, texts := s.props(i%9), s.texts(i%5)
-		if len(props) != 0 || cap(props) != i%9 || len(texts) != 0 || cap(texts) != i%5 {
-			t.Fatalf("lists of %d of %d, %d of %d", len(props), cap(props), len(texts), cap(texts))
-		}
-		for range cap(texts) {
-			if texts = append(texts, "x"); texts[:1][0] != "x" {
-				t.Fatal("a list was given out twice")
-			}
-		}
-	}
-	for i, got := range kept {
-		if want := strings.Repeat("a", i%50) + ":" + strings.Repeat("b", i%7); got != want {
-			t.Fatalf("text %d is %q, want %q", i, got, want)
-		}
-	}
-	if got := s.join(strings.Repeat("c", 2*slabBytes)); len(got) != 2*slabBytes {
-		t.Fatalf("a long text has %d bytes", len(got))
-	}
-}

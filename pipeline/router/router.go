@@ -84,9 +84,9 @@ type Router struct {
 	norm      *normalize.Normalizer
 	decoder   *schemas.EventDecoder
 	partition int32
-	idPrefix  string       // of ids for events without one: "topic/partition/"
-	open      []int        // per inbox partition: index into out.Inbox of its unfinished record, or -1
-	events    []wire.Event // to be given out, a piece at a time
+	idPrefix  string      // of ids for events without one: "topic/partition/"
+	open      []int       // per inbox partition: index into out.Inbox of its unfinished record, or -1
+	memory    wire.Memory // of what was given out
 	out       *Output
 	now       int64
 	routed    []place // items of the fetch in order, for stamps
@@ -111,8 +111,7 @@ func New(dep *schemas.Deployment, norm *normalize.Normalizer, topic string, even
 }
 
 // Route decodes, normalises, numbers and stamps the events of a fetch. It never fails: what cannot be
-// used becomes a dead letter. The output does not share memory with the router, but dead letters share
-// that of the fetch.
+// used becomes a dead letter. The output is valid until Reset; dead letters share the memory of the fetch.
 func (r *Router) Route(f Fetch) Output {
 	out := Output{Next: -1, Counts: Counts{Records: len(f.Records)}}
 	r.out, r.now, r.routed = &out, f.Now, r.routed[:0]
@@ -128,6 +127,12 @@ func (r *Router) Route(f Fetch) Output {
 	r.stamp()
 	r.out = nil
 	return out
+}
+
+// Reset says that no output is used any more, so that its memory is used again. Dead letters stay.
+func (r *Router) Reset() {
+	r.memory.Reset()
+	r.norm.Reset()
 }
 
 // clamp returns a Kafka timestamp that is not ahead of the wall: a producer's clock must not move ours.
@@ -148,11 +153,7 @@ func (r *Router) item(offset, kafka int64, it schemas.Item) {
 		r.reject(at, kafka, it.Raw, it.Err)
 		return
 	}
-	if len(r.events) == 0 {
-		r.events = make([]wire.Event, MaxItems)
-	}
-	ev := &r.events[0]
-	r.events = r.events[1:]
+	ev := r.memory.Event()
 	ev.At = at
 	var repairs normalize.Repairs
 	r.norm.Event(it.Event, ev, &repairs)

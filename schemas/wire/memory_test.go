@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -67,3 +68,29 @@ var oneEvent = func() []byte {
 		Props: []Prop{{"p", PropBool, "true"}}}}}}).Encode(&e)
 	return e.B
 }()
+
+// TestMemoryGivesOutOnce: what one event has must not change with the next.
+func TestMemoryGivesOutOnce(t *testing.T) {
+	var m Memory
+	var kept []string
+	for i := range 1000 {
+		kept = append(kept, m.Join(strings.Repeat("a", i%50), ":", strings.Repeat("b", i%7)))
+		props, texts := m.Props(i%9), m.Texts(i%5)
+		if len(props) != 0 || cap(props) != i%9 || len(texts) != 0 || cap(texts) != i%5 {
+			t.Fatalf("lists of %d of %d, %d of %d", len(props), cap(props), len(texts), cap(texts))
+		}
+		for range cap(texts) {
+			if texts = append(texts, "x"); texts[:1][0] != "x" {
+				t.Fatal("a list was given out twice")
+			}
+		}
+	}
+	for i, got := range kept {
+		if want := strings.Repeat("a", i%50) + ":" + strings.Repeat("b", i%7); got != want {
+			t.Fatalf("text %d is %q, want %q", i, got, want)
+		}
+	}
+	if got := m.Join(strings.Repeat("c", 2*mostPiece)); len(got) != 2*mostPiece {
+		t.Fatalf("a long text has %d bytes", len(got))
+	}
+}
