@@ -84,7 +84,7 @@ const (
 	ReasonNameTooLong        Reason = "name_too_long"
 	ReasonChannelTooLong     Reason = "channel_too_long"
 	ReasonIDTooLong          Reason = "event_id_too_long"
-	ReasonBadTime            Reason = "bad_time"      // no RFC 3339, no integer of ms, before 1970 or after 9999
+	ReasonBadTime            Reason = "bad_time"      // no RFC 3339, no integer of ms (IsSeconds), before 1970 or after 9999
 	ReasonNoIdentifier       Reason = "no_identifier" // none is usable: absent, junk or of unknown type
 )
 

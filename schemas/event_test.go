@@ -195,6 +195,14 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// TestTimeInSeconds: the detail is what a producer reads in ClickHouse, so it has the remedy.
+func TestTimeInSeconds(t *testing.T) {
+	it := schemas.DecodeEvents([]byte(`{"event":"a","time":1772359200}`))[0]
+	if it.Err == nil || it.Err.Detail != "time, at byte 30: looks like seconds; send milliseconds, or RFC 3339 text" {
+		t.Errorf("%+v, %v", it.Event, it.Err)
+	}
+}
+
 // TestDetailsHoldNoContent plants a number where errors are made and looks for it in what they say.
 func TestDetailsHoldNoContent(t *testing.T) {
 	const secret = "13912345670"
@@ -203,6 +211,7 @@ func TestDetailsHoldNoContent(t *testing.T) {
 		`{"event":"a","identifiers":{"` + secret + `":{"x":1}}}`,
 		`{"event":"a","time":"` + secret + `"}`,
 		`{"event":"a","time":-` + secret + `}`,
+		`{"event":"a","time":` + secret + `}`,
 		`{"event":"a","properties":"` + secret + `"}`,
 		`{"event":"a","properties":{"` + secret + "\xff" + `":1}}`,
 		`{"event":"a","properties":{"` + secret + `":` + secret + `x}}`,

@@ -71,6 +71,9 @@ func (d *EventDecoder) time(kind jsontext.Kind, text string) *Rejection {
 	if ms < 0 || ms > MaxEventTime {
 		return reject(ReasonBadTime, "time, at byte %d: want 1970 to 9999; a number is milliseconds", d.at())
 	}
+	if kind == '0' && IsSeconds(ms) {
+		return reject(ReasonBadTime, "time, at byte %d: looks like seconds; send milliseconds, or RFC 3339 text", d.at())
+	}
 	d.ev.TimeMS, d.ev.HasTime = ms, true
 	return nil
 }
@@ -88,6 +91,11 @@ func eventTime(kind jsontext.Kind, text string) (ms int64, ok bool) {
 	}
 	return 0, false
 }
+
+// IsSeconds reports whether a number that should be milliseconds since 1970 can only be seconds: those of 1973 to 5138,
+// which as milliseconds would be January 1970 to March 1973. A producer that mixes the two up would otherwise see all
+// its events counted as half a century old. An event that is as old has its time in text.
+func IsSeconds(n int64) bool { return n >= 100_000_000 && n < 100_000_000_000 }
 
 func (d *EventDecoder) property(b []byte, name string) *Rejection {
 	kind, text, err := d.value(b)

@@ -43,7 +43,7 @@ func (d *EventDecoder) plainField(name string) bool {
 		var ok bool
 		d.ev.TimeMS, ok = eventTime(k, text)
 		d.ev.HasTime = true
-		return ok && d.ev.TimeMS >= 0 && d.ev.TimeMS <= MaxEventTime
+		return ok && d.ev.TimeMS >= 0 && d.ev.TimeMS <= MaxEventTime && (k != '0' || !IsSeconds(d.ev.TimeMS))
 	case name == "event_id" && (k == '"' || k == '0' && isInteger(text)):
 		d.ev.ID = text
 	case name == "event" && k == '"':

@@ -31,6 +31,7 @@ func copyEvent(ev *RawEvent) *RawEvent {
 func FuzzScanner(f *testing.F) {
 	for _, s := range []string{
 		`{"event":"a","event_id":"1","time":5,"channel":"c","identifiers":{"x":["1",2,null],"y":3},"properties":{"p":1.50e+3,"o":{"k":[1,{}]}},"u":"中"}`,
+		`{"event":"a","time":1772359200}`, `{"event":"a","time":99999999999}`, `{"event":"a","time":100000000000}`, `{"event":"a","time":"1971-01-01T00:00:00Z"}`,
 		`{"event":"a\n\"","t":true,"f":false,"n":null}`, ` { "event" : "a" , "x" : [ ] } `, `{"event":"a",}`, `{"event":"a"} x`, `{"event":"a" "b":1}`, `{"event":"a","x":[1,]}`,
 		`{"event":"a","x":[,1]}`, `{"event":"a","x":{"y"}}`, `{"event":"a","x":{"y":1,"y":2}}`, `{"event":"a","event":"b"}`, `{"event":"a","x":01}`, `{"event":"a","x":-}`,
 		`{"event":"a","x":1.}`, `{"event":"a","x":1e}`, `{"event":"a","x":truex}`, `{"event":"a","x":[}`, `{"event":"a","x":{]}`, "{\"event\":\"\xff\"}", `{"event":"a","x":"\u00e9"}`,

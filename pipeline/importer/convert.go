@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"portrait/schemas"
 )
 
 var (
@@ -40,7 +42,7 @@ func (r row) convert() (value []byte, ms int64, err error) {
 	if b, err = appendMember(b, "event", name); err != nil {
 		return nil, 0, columnError(r.event.column, err.Error())
 	}
-	b = append(strconv.AppendInt(append(b, `"time":`...), ms, 10), ',')
+	b = append(appendTime(append(b, `"time":`...), ms), ',')
 	channel := []byte(r.channel.constant)
 	if r.channel.column.name != "" {
 		channel = r.get(r.channel.column)
@@ -95,18 +97,40 @@ func (r row) timestamp() (int64, error) {
 	rule := &r.time
 	value := bytes.TrimSpace(r.get(rule.column))
 	if rule.unit != 0 {
-		n, err := strconv.ParseInt(string(value), 10, 64)
-		most := int64(1) << 50 / int64(rule.unit/time.Millisecond)
-		if err != nil || n > most || n < -most {
-			return 0, columnError(rule.column, "not an epoch in whole "+map[time.Duration]string{time.Second: "seconds", time.Millisecond: "milliseconds"}[rule.unit])
-		}
-		return n * int64(rule.unit/time.Millisecond), nil
+		return rule.epoch(value)
 	}
 	at, err := time.ParseInLocation(rule.layout, string(value), rule.zone)
 	if err != nil {
 		return 0, columnError(rule.column, "not a time of the layout "+strconv.Quote(rule.layout))
 	}
 	return at.UnixMilli(), nil
+}
+
+// epoch reads an epoch of the rule's unit. One of the other unit is refused: it would be a time of the seventies, or of
+// the year 30,000. Whether the time is one that an event may have is the router's to judge.
+func (r *timeRule) epoch(value []byte) (int64, error) {
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	switch {
+	case r.unit == time.Second && err == nil && n > schemas.MaxEventTime/1000:
+		return 0, columnError(r.column, "after the year 9999 in seconds; of milliseconds the mapping says layout: "+layoutMillis)
+	case r.unit == time.Second && err == nil && n >= -schemas.MaxEventTime/1000:
+		return n * 1000, nil
+	case r.unit == time.Second:
+		return 0, columnError(r.column, "not an epoch in whole seconds")
+	case err != nil || n < -schemas.MaxEventTime || n > schemas.MaxEventTime:
+		return 0, columnError(r.column, "not an epoch in whole milliseconds")
+	case schemas.IsSeconds(n):
+		return 0, columnError(r.column, "looks like seconds; then the mapping says layout: "+layoutSeconds)
+	}
+	return n, nil
+}
+
+// appendTime appends a time as a JSON value: as text if the number would be taken for one of seconds.
+func appendTime(b []byte, ms int64) []byte {
+	if !schemas.IsSeconds(ms) {
+		return strconv.AppendInt(b, ms, 10)
+	}
+	return append(time.UnixMilli(ms).UTC().AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
 }
 
 // hash names the line by its content: lines with equal fields, whatever their quoting, get equal ids.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"portrait/schemas"
 )
 
 var errShape = errors.New("neither a JSON object (one event) nor an array of them")
@@ -54,7 +56,8 @@ func syntaxReason(err error) error {
 	return errShape
 }
 
-// eventTime reads RFC 3339 or epoch milliseconds; anything else is the router's to judge.
+// eventTime reads RFC 3339 or epoch milliseconds; anything else is the router's to judge, and no time: the latest of a
+// file moves the clock of a history.
 func eventTime(v jsontext.Value) int64 {
 	if len(v) > 1 && v[0] == '"' {
 		at, err := time.Parse(time.RFC3339Nano, string(v[1:len(v)-1]))
@@ -64,7 +67,7 @@ func eventTime(v jsontext.Value) int64 {
 		return at.UnixMilli()
 	}
 	ms, err := strconv.ParseInt(string(v), 10, 64)
-	if err != nil {
+	if err != nil || ms > schemas.MaxEventTime || schemas.IsSeconds(ms) {
 		return 0
 	}
 	return ms

@@ -105,10 +105,15 @@ func TestConvert(t *testing.T) {
 		{"zone in the time", base, "at,id\n2011-12-09T20:50:00.000+08:00,1\n", `line 2 at 1323435000000: {"event":"visited"` + at},
 		{"event by column", strings.Replace(base, "visited", "{column: what}", 1), "what,id,at\nseen,1,2011-12-09T12:50:00Z\n,1,2011-12-09T12:50:00Z\n",
 			`line 2 at 1323435000000: {"event":"seen"` + at + "\nline 3: column what: empty, and it names the event"},
-		{"seconds", strings.Replace(base, "column: at", "column: at, layout: epoch_seconds", 1), "id,at\n1,1323435000\n1,1e9\n1,999999999999999\n",
+		{"seconds", strings.Replace(base, "column: at", "column: at, layout: epoch_seconds", 1), "id,at\n1,1323435000\n1,1e9\n1,-999999999999999\n",
 			`line 2 at 1323435000000: {"event":"visited"` + at + "\nline 3: column at: not an epoch in whole seconds\nline 4: column at: not an epoch in whole seconds"},
+		{"milliseconds called seconds", strings.Replace(base, "column: at", "column: at, layout: epoch_seconds", 1), "id,at\n1,1323435000000\n1,999999999999999\n",
+			"line 2: column at: after the year 9999 in seconds; of milliseconds the mapping says layout: epoch_milliseconds\n" +
+				"line 3: column at: after the year 9999 in seconds; of milliseconds the mapping says layout: epoch_milliseconds"},
 		{"milliseconds", strings.Replace(base, "column: at", "column: at, layout: epoch_milliseconds", 1), "id,at\n1,1323435000000\n1,\n",
 			`line 2 at 1323435000000: {"event":"visited"` + at + "\nline 3: column at: not an epoch in whole milliseconds"},
+		{"seconds called milliseconds", strings.Replace(base, "column: at", "column: at, layout: epoch_milliseconds", 1), "id,at\n1,1323435000\n1,1323435000000000\n",
+			"line 2: column at: looks like seconds; then the mapping says layout: epoch_seconds\nline 3: column at: not an epoch in whole milliseconds"},
 		{"bad UTF-8", base, "id,at\n\xff,2011-12-09T12:50:00Z\n", "line 2: column id: not UTF-8"},
 		{"constant channel", base + "channel: web\n", "id,at\n1,2011-12-09T12:50:00Z\n",
 			`line 2 at 1323435000000: {"event":"visited","time":1323435000000,"channel":"web","identifiers":{"customer_id":["1"]},"properties":{}}`},
@@ -119,6 +124,18 @@ func TestConvert(t *testing.T) {
 				t.Errorf("%s\nwant %s", got, c.want)
 			}
 		})
+	}
+}
+
+// TestYoungEpoch: a time of 1970 to 1973 as a number would be taken for one in seconds; it comes through all the same.
+func TestYoungEpoch(t *testing.T) {
+	s := source(t, "id,at\n1,1971-01-01T00:00:00.250Z\n", base)
+	ev, bad, err := s.Next()
+	if bad != nil || err != nil {
+		t.Fatal(bad, err)
+	}
+	if it := schemas.DecodeEvents(ev.Value)[0]; it.Err != nil || it.Event.TimeMS != 31536000250 || ev.Time != it.Event.TimeMS {
+		t.Errorf("%s is %+v, %v", ev.Value, it.Event, it.Err)
 	}
 }
 
@@ -146,7 +163,8 @@ func TestJSONL(t *testing.T) {
 	in := `{"event":"a","time":"2011-12-09T12:50:00Z","more":1}` + "\n" +
 		`[{"event":"a","time":5},{"event":"b","time":7},{"event":"c"}]` + "\n" +
 		`  {"event":"a","time":"noon"}  ` + "\n" +
-		"{\"event\":\"a\"\n" + "nonsense\n" + "[1,2]\n" + "{\"a\":1,\"a\":2}\n" + "{\"a\":\"\xff\"}\n" + "{} {}\n" + "7\n" + "{}"
+		"{\"event\":\"a\"\n" + "nonsense\n" + "[1,2]\n" + "{\"a\":1,\"a\":2}\n" + "{\"a\":\"\xff\"}\n" + "{} {}\n" + "7\n" + "{}\n" +
+		`[{"event":"a","time":1772359200},{"event":"a","time":1772359200000000000}]`
 	const want = `line 1 at 1323435000000: {"event":"a","time":"2011-12-09T12:50:00Z","more":1}
 line 2 at 7: [{"event":"a","time":5},{"event":"b","time":7},{"event":"c"}]
 line 3 at 0:   {"event":"a","time":"noon"}  
@@ -158,6 +176,7 @@ line 8: not valid JSON at byte 6: invalid UTF-8
 line 9: not valid JSON at byte 3: invalid character '{' after top-level value
 line 10: neither a JSON object (one event) nor an array of them
 line 11 at 0: {}
+line 12 at 0: [{"event":"a","time":1772359200},{"event":"a","time":1772359200000000000}]
 `
 	s := source(t, in, "")
 	var b strings.Builder
