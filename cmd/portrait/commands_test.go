@@ -202,6 +202,8 @@ func testStopped(t *testing.T, d *deployment) {
 	}
 	_, err = d.ask(t, "topics")
 	mustFail(t, err, 1, "no running service", "portrait run")
+	_, err = d.ask(t, "funnel", "a", "--from", "2026-01-02", "--to", "2026-01-01")
+	mustFail(t, err, 1, "--from 2026-01-02T00:00:00+08:00 is not before")
 	key := filepath.Join(d.dir, "key")
 	if err := os.Rename(key, key+".away"); err != nil {
 		t.Fatal(err)

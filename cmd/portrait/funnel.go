@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +27,8 @@ func funnelCommand() *cobra.Command {
 --window of the first one. Identity is today's: what somebody did on two devices before logging in counts as
 one person. Of several attempts of a person the longest counts.
 
-A duration is 30m, 24h or 7d. An instant is RFC 3339, a date (midnight UTC), or a duration: so long ago.`,
+A duration is 30m, 24h or 7d. An instant is RFC 3339, a date (midnight in the deployment's time zone), or a
+duration: so long ago.`,
 		Example: `  portrait funnel product_viewed cart_added order_paid --window 1h
   portrait funnel signed_up order_paid --window 7d --from 2026-10-01 --to 2026-11-01
   portrait funnel product_viewed cart_added order_paid --window 30m --from 24h --json`,
@@ -36,18 +38,11 @@ A duration is 30m, 24h or 7d. An instant is RFC 3339, a date (midnight UTC), or 
 			if err != nil {
 				return fmt.Errorf("--window: %w", err)
 			}
-			begin, err := parseInstant(from, time.Now())
-			if err != nil {
-				return fmt.Errorf("--from: %w", err)
-			}
-			end, err := parseInstant(to, time.Now())
-			if err != nil {
-				return fmt.Errorf("--to: %w", err)
-			}
-			if !end.IsZero() && !begin.Before(end) {
-				return fmt.Errorf("--from %s is not before --to %s", begin.Format(time.RFC3339), end.Format(time.RFC3339))
-			}
 			t, err := at.find()
+			if err != nil {
+				return err
+			}
+			begin, end, err := t.period(cmd.Context(), from, to, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -78,8 +73,8 @@ A duration is 30m, 24h or 7d. An instant is RFC 3339, a date (midnight UTC), or 
 	at.add(c)
 	f := c.Flags()
 	f.StringVar(&window, "window", "1h", "time from the first step to the last")
-	f.StringVar(&from, "from", "", "events from this instant on (default: all)")
-	f.StringVar(&to, "to", "", "events before this instant (default: all)")
+	f.StringVar(&from, "from", "", "events from this instant or date on (default: all)")
+	f.StringVar(&to, "to", "", "events before this instant or date (default: all)")
 	f.BoolVar(&asJSON, "json", false, "print a JSON array of steps")
 	return c
 }
@@ -132,13 +127,49 @@ func parseDuration(s string) (time.Duration, error) {
 	return 0, fmt.Errorf("%q is no duration; write 30m, 24h or 7d", s)
 }
 
-// parseInstant reads an instant; the empty text is the zero time.
-func parseInstant(s string, now time.Time) (time.Time, error) {
+// period reads the instants between which a command looks; the empty text is the zero time, no bound. Dates are days of
+// the deployment, as they are everywhere else; without a date nobody is asked for its time zone.
+func (t *target) period(ctx context.Context, from, to string, note io.Writer) (begin, end time.Time, err error) {
+	zone := time.UTC
+	if isDate(from) || isDate(to) {
+		if zone, err = t.timeZone(ctx, note); err != nil {
+			return begin, end, err
+		}
+	}
+	now := time.Now()
+	if begin, err = parseInstant(from, now, zone); err != nil {
+		return begin, end, fmt.Errorf("--from: %w", err)
+	}
+	if end, err = parseInstant(to, now, zone); err != nil {
+		return begin, end, fmt.Errorf("--to: %w", err)
+	}
+	if !end.IsZero() && !begin.Before(end) {
+		err = fmt.Errorf("--from %s is not before --to %s", begin.Format(time.RFC3339), end.Format(time.RFC3339))
+	}
+	return begin, end, err
+}
+
+// timeZone is the one in which the deployment counts days.
+func (t *target) timeZone(ctx context.Context, note io.Writer) (*time.Location, error) {
+	dep, err := t.recordOrProposal(ctx, note)
+	if err != nil {
+		return nil, fmt.Errorf("time zone of the deployment, for a date without a time: %w", err)
+	}
+	return time.LoadLocation(dep.TimeZone)
+}
+
+func isDate(s string) bool {
+	_, err := time.Parse(time.DateOnly, s)
+	return err == nil
+}
+
+// parseInstant reads an instant; the empty text is the zero time, a date midnight in zone.
+func parseInstant(s string, now time.Time, zone *time.Location) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
 			return t, nil
 		}
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -54,7 +56,7 @@ func testFunnel(t *testing.T, d *deployment) {
 	}{
 		"no window":     {[]string{"--window", "soon"}, "--window"},
 		"no instant":    {[]string{"--from", "yesterday"}, "--from"},
-		"backwards":     {[]string{"--from", "2026-01-02", "--to", "2026-01-01"}, "not before"},
+		"backwards":     {[]string{"--from", "2026-01-02", "--to", "2026-01-01"}, "--from 2026-01-02T00:00:00+08:00 is not before --to 2026-01-01T00:00:00+08:00"},
 		"step repeated": {[]string{"cart_added"}, "each once"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,21 +74,38 @@ func TestFunnelOfNobody(t *testing.T) {
 	mustContain(t, "table", out.String(), "0      0.0 %         0.0 %   a", "0      0.0 %         0.0 %   b")
 }
 
+// TestDatesOfConfiguration: who has ClickHouse alone, without brokers or state, has the zone that his configuration names.
+func TestDatesOfConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "portrait.yaml")
+	text := "data_dir: " + dir + "\nclickhouse: {dsn: \"clickhouse://127.0.0.1:1/portrait\"}\ndeployment: {time_zone: Europe/Berlin}\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, note, err := runCommandLine(t, "", "funnel", "a", "--config", config, "--from", "2026-07-02", "--to", "2026-07-01T22:00:00Z")
+	mustFail(t, err, 1, "--from 2026-07-02T00:00:00+02:00 is not before")
+	mustContain(t, "note", note, "taken from the configuration")
+}
+
 func TestParseInstant(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	shanghai, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for text, want := range map[string]time.Time{
 		"":                          {},
-		"2026-11-01":                time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+		"2026-11-01":                time.Date(2026, 10, 31, 16, 0, 0, 0, time.UTC),
 		"2026-11-01T08:00:00+08:00": time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 		"36h":                       time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC),
 		"2d":                        time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC),
 	} {
-		if got, err := parseInstant(text, now); err != nil || !got.Equal(want) {
+		if got, err := parseInstant(text, now, shanghai); err != nil || !got.Equal(want) {
 			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"now", "-1h", "0d", "1.5d", "2026-13-01"} {
-		if got, err := parseInstant(text, now); err == nil {
+		if got, err := parseInstant(text, now, shanghai); err == nil {
 			t.Errorf("%q: %v", text, got)
 		}
 	}

@@ -117,17 +117,26 @@ func (t *target) normalizer(ctx context.Context, note io.Writer) (*normalize.Nor
 	if err != nil {
 		return nil, err
 	}
+	dep, err := t.recordOrProposal(ctx, note)
+	if err != nil {
+		return nil, err
+	}
+	if dep.KeyID == "" {
+		dep.KeyID, dep.KeyCheck = keys.ID(), keys.KeyCheck()
+	}
+	return normalize.New(dep, keys)
+}
+
+// recordOrProposal is the deployment record, or what the configuration proposes for one if there is none: its KeyID is
+// empty then.
+func (t *target) recordOrProposal(ctx context.Context, note io.Writer) (*schemas.Deployment, error) {
 	dep, err := t.record(ctx)
 	if errors.Is(err, pipeline.ErrNoState) {
 		fmt.Fprintln(note, "no deployment found; its settings are taken from the configuration")
 		proposal := t.config.proposal()
-		proposal.KeyID, proposal.KeyCheck = keys.ID(), keys.KeyCheck()
-		dep, err = &proposal, nil
+		return &proposal, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return normalize.New(dep, keys)
+	return dep, err
 }
 
 // record is the deployment record: of the brokers, or of a stopped service's state; the error wraps
