@@ -231,17 +231,3 @@ func (c *coordinator) control(ctx context.Context, dep *schemas.Deployment, inbo
 	}
 	return nil
 }
-
-// EventsPartitions returns how many partitions of events a deployment has, from its record.
-func EventsPartitions(ctx context.Context, client *kafka.Client, prefix string) (int, error) {
-	c := &coordinator{client: client, topics: TopicNames(prefix)}
-	s, err := c.read(ctx)
-	if err != nil {
-		return 0, err
-	}
-	dep, err := s.recorded()
-	if err != nil {
-		return 0, err
-	}
-	return dep.EventsPartitions, nil
-}

@@ -38,7 +38,8 @@ mapping of CSV columns for portrait import; which of them it is shows in its key
 line, column and remedy; the exit code is 1 then.
 
 A catalogue is compiled: rules are type-checked, and the size that a profile can reach is compared with the
-deployment's limit. With --config it is checked for the deployment that this configuration would found.`,
+deployment's limit. The identifiers of a mapping are held against the types that the deployment has. With --config
+both are checked for the deployment that this configuration would found.`,
 		Example: "  portrait check portrait.yaml\n  portrait check catalogue.yaml --config portrait.yaml\n  portrait check orders.mapping.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -64,7 +65,7 @@ deployment's limit. With --config it is checked for the deployment that this con
 			return nil
 		},
 	}
-	c.Flags().StringVar(&config, "config", "", "configuration whose deployment a catalogue is checked for")
+	c.Flags().StringVar(&config, "config", "", "configuration whose deployment a catalogue or mapping is checked for")
 	c.Flags().StringVar(&as, "as", "", "configuration, catalogue or mapping (default: what its keys say)")
 	return c
 }
@@ -94,7 +95,7 @@ func recognise(text []byte) fileKind {
 	return best
 }
 
-// checkFile returns a line about a file that is all right. A catalogue is checked for the deployment that
+// checkFile returns a line about a file that is all right. A catalogue or mapping is checked for the deployment that
 // config would found.
 func checkFile(kind fileKind, path string, text []byte, config *Config) (string, error) {
 	switch kind {
@@ -114,6 +115,10 @@ func checkFile(kind fileKind, path string, text []byte, config *Config) (string,
 	case kindMapping:
 		m, err := importer.ParseMapping(text)
 		if err != nil {
+			return "", inFile(path, err)
+		}
+		dep := config.proposal()
+		if err := m.CheckTypes(&dep); err != nil {
 			return "", inFile(path, err)
 		}
 		return "mapping: " + m.Summary() + "; whether they exist shows when a file is opened", nil

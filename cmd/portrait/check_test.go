@@ -23,6 +23,8 @@ func TestCheck(t *testing.T) {
 		"a broken catalogue":     {text: "name: x\nfeatures:\n  a: {kind: number}\n", err: []string{"line 3", "; "}},
 		"a rule of another type": {text: "name: x\nfeatures:\n  a: {kind: count, event: e}\ntags:\n  t: {when: \"a > 'x'\"}\n", err: []string{"line 5, column"}},
 		"a broken mapping":       {text: "event: {column: a}\ncolumns: 3\n", err: []string{"line 2", "; "}},
+		"a mapping of nobody":    {text: "event: {column: a}\nidentifiers:\n  - {type: mobile, column: b}\ntime: {column: c}\n", err: []string{`line 3, column 6: the deployment has no identifier type "mobile"; use customer_id, unionid, phone`}},
+		"a mapping with scope":   {text: "event: {column: a}\nidentifiers:\n  - {type: openid@wxapp1, column: b}\ntime: {column: c}\n", want: "mapping: 3 columns"},
 		"anything else":          {text: "apiVersion: v1\nkind: Pod\n", err: []string{"--as"}},
 		"as between two":         {text: "name: x\nevent: y\n", err: []string{"--as"}},
 		"told what it is":        {text: "identifiers: {}\n", args: []string{"--as", "catalogue"}, err: []string{"line 1", "name"}},

@@ -51,7 +51,7 @@ func TestCommands(t *testing.T) {
 		test func(*testing.T, *deployment)
 	}{
 		{"sql", testSQL}, {"profile", testProfile}, {"funnel", testFunnel}, {"tags tail", testTagsTail},
-		{"topics", testTopics}, {"hash", testHash}, {"metrics", testMetrics}, {"skip", testSkip}, {"catalog", testCatalog},
+		{"topics", testTopics}, {"hash", testHash}, {"metrics", testMetrics}, {"import", testImport}, {"skip", testSkip}, {"catalog", testCatalog},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, d) })
 	}

@@ -13,9 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"portrait/pipeline"
 	"portrait/pipeline/importer"
-	"portrait/pipeline/kafka"
 	"portrait/schemas"
 	"portrait/schemas/wire"
 )
@@ -70,7 +68,7 @@ side by side, so a device that two people shared in lines near each other may st
 }
 
 func runImport(ctx context.Context, o importOptions, inputs []string) error {
-	sources, err := openInputs(o.mapping, inputs)
+	m, sources, err := openInputs(o.mapping, inputs)
 	if err != nil {
 		return err
 	}
@@ -80,26 +78,25 @@ func runImport(ctx context.Context, o importOptions, inputs []string) error {
 		}
 	}()
 	if o.fresh {
-		return importFresh(ctx, o, sources)
+		return importFresh(ctx, o, m, sources)
 	}
 	if o.clock != "" && o.clock != string(schemas.ClockWall) {
 		return errors.New("import: --clock event needs --new: a running deployment has its clock already")
 	}
-	return importRunning(ctx, o, sources)
+	return importRunning(ctx, o, m, sources)
 }
 
-func openInputs(mapping string, inputs []string) ([]*importer.Source, error) {
-	var m *importer.Mapping
+// openInputs returns the mapping, nil for JSONL, and the inputs opened with it.
+func openInputs(mapping string, inputs []string) (m *importer.Mapping, sources []*importer.Source, err error) {
 	if mapping != "" {
 		text, err := os.ReadFile(mapping)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if m, err = importer.ParseMapping(text); err != nil {
-			return nil, fmt.Errorf("%s: %w", mapping, err)
+			return nil, nil, fmt.Errorf("%s: %w", mapping, err)
 		}
 	}
-	var sources []*importer.Source
 	for _, path := range inputs {
 		s, err := importer.Open(path, m)
 		if err != nil {
@@ -108,41 +105,41 @@ func openInputs(mapping string, inputs []string) ([]*importer.Source, error) {
 			}
 			var misfit *importer.MappingError
 			if errors.As(err, &misfit) { // its line is the mapping's, not the input's
-				return nil, fmt.Errorf("%s: %w", mapping, err)
+				return nil, nil, fmt.Errorf("%s: %w", mapping, err)
 			}
-			return nil, err
+			return nil, nil, err
 		}
 		sources = append(sources, s)
 	}
-	return sources, nil
+	return m, sources, nil
+}
+
+// fitsDeployment says whether a mapping, nil for JSONL, is one for the deployment.
+func fitsDeployment(path string, m *importer.Mapping, dep *schemas.Deployment) error {
+	if m == nil {
+		return nil
+	}
+	if err := m.CheckTypes(dep); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 // importRunning sends to a deployment that is there.
-func importRunning(ctx context.Context, o importOptions, sources []*importer.Source) error {
-	config, err := LoadConfig(o.config)
+func importRunning(ctx context.Context, o importOptions, m *importer.Mapping, sources []*importer.Source) error {
+	t, err := (&targetFlags{data: o.data, config: o.config}).find()
 	if err != nil {
 		return err
 	}
-	override(&config.DataDir, o.data)
-	brokers := config.Kafka
-	if len(brokers.Brokers) == 0 {
-		r, err := findRunning(config.DataDir)
-		if err != nil {
-			return err
-		}
-		brokers.Brokers, config.Prefix = r.Brokers, r.Prefix
-	}
-	client, err := kafka.NewClient(brokers)
+	a, err := t.admin(ctx)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	topic := pipeline.TopicNames(config.Prefix).Events
-	partitions, err := pipeline.EventsPartitions(ctx, client, config.Prefix)
-	if err != nil {
+	defer a.Close()
+	if err := fitsDeployment(o.mapping, m, a.Deployment()); err != nil {
 		return err
 	}
-	j := &importJob{client: client, topic: topic, partitions: partitions, out: os.Stderr}
+	j := &importJob{client: a.Client(), topic: a.Topics().Events, partitions: a.Deployment().EventsPartitions, out: os.Stderr}
 	if err := j.run(ctx, sources...); err != nil {
 		return err
 	}
@@ -151,7 +148,7 @@ func importRunning(ctx context.Context, o importOptions, sources []*importer.Sou
 }
 
 // importFresh makes a deployment, fills it and stops it.
-func importFresh(ctx context.Context, o importOptions, sources []*importer.Source) error {
+func importFresh(ctx context.Context, o importOptions, m *importer.Mapping, sources []*importer.Source) error {
 	if o.data == "" {
 		return errors.New("import: --new needs --data DIR, a directory that does not exist yet or is empty")
 	}
@@ -160,6 +157,10 @@ func importFresh(ctx context.Context, o importOptions, sources []*importer.Sourc
 	}
 	config, err := freshConfig(o)
 	if err != nil {
+		return err
+	}
+	proposal := config.proposal()
+	if err := fitsDeployment(o.mapping, m, &proposal); err != nil {
 		return err
 	}
 	text, err := catalogText(cmp.Or(o.catalog, config.Catalog, defaultCatalog))

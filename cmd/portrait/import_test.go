@@ -174,6 +174,29 @@ func TestImportNamesTheMapping(t *testing.T) {
 	}
 }
 
+// testImport: a running deployment is asked for its types before anything is sent.
+func testImport(t *testing.T, d *deployment) {
+	write := writer(t, t.TempDir())
+	mapping := write("orders.mapping.yaml", "event: order_paid\nidentifiers:\n  - {type: customer, column: who}\ntime: {column: at}\n")
+	_, err := d.ask(t, "import", "--map", mapping, write("orders.csv", "who,at\nc1,2020-03-01T10:00:00Z\n"))
+	mustFail(t, err, 1, mapping+": line 3, column 6", `"customer"`, "use customer_id,")
+}
+
+// An identifier type that the deployment does not have would make every line one of nobody: nothing is made or sent.
+func TestImportKnowsTheTypes(t *testing.T) {
+	dir := t.TempDir()
+	write := writer(t, dir)
+	mapping := write("orders.mapping.yaml", "event: order_paid\nidentifiers:\n  - {type: customer, column: who}\ntime: {column: at}\n")
+	input, data := write("orders.csv", "who,at\nc1,2020-03-01T10:00:00Z\n"), filepath.Join(dir, "data")
+	err := runImport(t.Context(), importOptions{mapping: mapping, data: data, fresh: true}, []string{input})
+	if want := mapping + `: line 3, column 6: the deployment has no identifier type "customer"; use customer_id,`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q in it", err, want)
+	}
+	if _, err := os.Stat(data); err == nil {
+		t.Error("a deployment was made")
+	}
+}
+
 // A directory that holds something is not taken for a new one.
 func TestImportRefusesAFullDirectory(t *testing.T) {
 	dir := t.TempDir()

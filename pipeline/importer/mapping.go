@@ -2,7 +2,10 @@ package importer
 
 import (
 	"regexp"
+	"strings"
 	"time"
+
+	"portrait/schemas"
 )
 
 // Mapping says how the columns of a CSV file become events. It is read by ParseMapping, does not
@@ -55,6 +58,7 @@ type eventID struct {
 
 type identifierRule struct {
 	kind       string // identifier type, perhaps with a scope
+	at         place  // of kind
 	column     column
 	trimSuffix string
 	fallback   bool // taken only if no identifier before it had a value
@@ -93,7 +97,7 @@ const (
 	layoutMillis  = "epoch_milliseconds"
 )
 
-var identifierPattern = regexp.MustCompile(`^[a-z][a-z0-9_]*(@[A-Za-z0-9_.-]+)?$`)
+var identifierPattern = regexp.MustCompile(`^[a-z][a-z0-9_]*(@[A-Za-z0-9][A-Za-z0-9_.-]{0,63})?$`)
 
 // ParseMapping reads a mapping file (schemas/mapping.schema.json describes it). An error is a
 // *MappingError with line, column and remedy, the first that was found; whether the columns exist shows
@@ -202,6 +206,7 @@ func (m *Mapping) readIdentifiers(e entry) error {
 		for _, f := range list {
 			switch f.key {
 			case "type":
+				rule.at = f.at
 				rule.kind, err = text(f)
 				if err == nil && !identifierPattern.MatchString(rule.kind) {
 					err = f.at.errorf("write a type such as customer_id or openid@wxapp1", "identifier type %q", rule.kind)
@@ -219,6 +224,22 @@ func (m *Mapping) readIdentifiers(e entry) error {
 			return at.at.errorf("add type: customer_id, for example", "an identifier has no type")
 		}
 		m.identifiers = append(m.identifiers, rule)
+	}
+	return nil
+}
+
+// CheckTypes says which identifier type of the mapping the deployment does not have: the router would make a property
+// of it, so that lines would name nobody. An error is a *MappingError.
+func (m *Mapping) CheckTypes(dep *schemas.Deployment) error {
+	for i := range m.identifiers {
+		r := &m.identifiers[i]
+		if base := schemas.BaseType(r.kind); dep.Priority(base) < 0 {
+			names := make([]string, len(dep.Identifiers))
+			for k := range dep.Identifiers {
+				names[k] = dep.Identifiers[k].Name
+			}
+			return r.at.errorf("use "+strings.Join(names, ", "), "the deployment has no identifier type %q", base)
+		}
 	}
 	return nil
 }

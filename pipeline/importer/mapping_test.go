@@ -38,6 +38,7 @@ func TestMappingErrors(t *testing.T) {
 		{"identifier without type", strings.Replace(base, "type: customer_id, ", "", 1), "line 3, column 5: an identifier has no type", true, "type: customer_id"},
 		{"identifier without column", strings.Replace(base, ", column: id", "", 1), "line 3, column 5: an identifier names no column", true, "column: NAME"},
 		{"identifier of a bad type", strings.Replace(base, "customer_id", "Customer ID", 1), `line 3, column 6: identifier type "Customer ID"`, true, "customer_id"},
+		{"scope that the router refuses", strings.Replace(base, "customer_id", `"openid@_x"`, 1), `line 3, column 6: identifier type "openid@_x"`, true, "openid@wxapp1"},
 		{"fallback is no bool", strings.Replace(base, "column: id", "column: id, fallback: maybe", 1), "line 3, column 37: fallback is not a yes or no", true, "true or false"},
 		{"anchor", strings.Replace(base, "visited", "&a visited", 1), "line 1, column 1: event is not a text", false, "one text"},
 		{"event without rules", strings.Replace(base, "visited", "{default: x}", 1), "line 1, column 1: event has no rules", true, "{column: NAME}"},
