@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"portrait/pipeline/importer"
+	"portrait/pipeline/normalize"
 )
 
 // fileKind is what a file may be.
@@ -23,19 +24,24 @@ const (
 
 // ownKeys are keys that only one kind of file has at its top.
 var ownKeys = map[fileKind][]string{
-	kindConfig:  {"data_dir", "prefix", "kafka", "clickhouse", "http", "catalog", "key_file", "cache_nodes", "deployment"},
+	kindConfig:  {"data_dir", "prefix", "kafka", "clickhouse", "http", "advertise", "roles", "catalog", "key_file", "cache_nodes", "snapshots", "deployment"},
 	kindCatalog: {"name", "aliases", "features", "tags"},
 	kindMapping: {"delimiter", "columns", "event", "event_id", "channel", "time", "properties"},
 }
 
 func checkCommand() *cobra.Command {
 	var config, as string
+	var noFiles bool
 	c := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Check a configuration, a catalogue or a mapping file",
 		Long: `Check a file before it is used: a configuration of portrait run, a catalogue of features and tags, or a
 mapping of CSV columns for portrait import; which of them it is shows in its keys. Every fault is named with
 line, column and remedy; the exit code is 1 then.
+
+The files that a configuration names (key_file, catalog, certificates) are read, as portrait run reads them at its
+start. --no-files leaves them alone: they are on another machine. Passwords may be in the service's environment only, and
+a server is not asked.
 
 A catalogue is compiled: rules are type-checked, and the size that a profile can reach is compared with the
 deployment's limit. The identifiers of a mapping are held against the types that the deployment has. With --config
@@ -57,7 +63,7 @@ both are checked for the deployment that this configuration would found.`,
 			if err != nil {
 				return err
 			}
-			summary, err := checkFile(kind, args[0], text, &c)
+			summary, err := checkFile(kind, args[0], text, &c, !noFiles)
 			if err != nil {
 				return err
 			}
@@ -66,6 +72,7 @@ both are checked for the deployment that this configuration would found.`,
 		},
 	}
 	c.Flags().StringVar(&config, "config", "", "configuration whose deployment a catalogue or mapping is checked for")
+	c.Flags().BoolVar(&noFiles, "no-files", false, "do not look at the files that a configuration names")
 	c.Flags().StringVar(&as, "as", "", "configuration, catalogue or mapping (default: what its keys say)")
 	return c
 }
@@ -97,14 +104,10 @@ func recognise(text []byte) fileKind {
 
 // checkFile returns a line about a file that is all right. A catalogue or mapping is checked for the deployment that
 // config would found.
-func checkFile(kind fileKind, path string, text []byte, config *Config) (string, error) {
+func checkFile(kind fileKind, path string, text []byte, config *Config, files bool) (string, error) {
 	switch kind {
 	case kindConfig:
-		c, err := loadConfig(path, withoutPassword)
-		if err != nil {
-			return "", err
-		}
-		return checkNamedCatalog(&c)
+		return checkConfig(path, files)
 	case kindCatalog:
 		dep := config.proposal()
 		compiled, err := compileCatalog(text, 1, &dep)
@@ -136,17 +139,27 @@ func withoutPassword(name string) string {
 	return notSet
 }
 
-// checkNamedCatalog looks at the catalogue that a configuration names as well. It may be on another machine.
-func checkNamedCatalog(c *Config) (string, error) {
-	summary := configSummary(c)
+// checkConfig looks at a configuration, and at the files that it names unless they are on another machine.
+func checkConfig(path string, files bool) (string, error) {
+	c, places, err := loadPlaces(path, withoutPassword)
+	if err != nil {
+		return "", err
+	}
+	summary := configSummary(&c)
+	if !files {
+		return summary + "; the files that it names were not looked at", nil
+	}
+	if err := c.checkFiles(); err != nil {
+		return "", inFile(path, places.locate(err))
+	}
 	if c.Catalog == "" {
 		return summary, nil
 	}
 	text, err := os.ReadFile(c.Catalog)
 	if err != nil {
-		return fmt.Sprintf("%s; not looked at: %v", summary, err), nil
+		return "", err
 	}
-	below, err := checkFile(kindCatalog, c.Catalog, text, c)
+	below, err := checkFile(kindCatalog, c.Catalog, text, &c, files)
 	return summary + "; " + below, err
 }
 
@@ -164,6 +177,9 @@ func configSummary(c *Config) string {
 				kafka += " with the password that " + envKafkaPassword + " will hold"
 			}
 		}
+	}
+	if len(c.Kafka.Brokers) > 0 && c.KeyFile == "" && os.Getenv(normalize.EnvKey) == "" {
+		kafka += " with the key that " + normalize.EnvKey + " will hold"
 	}
 	if c.ClickHouse.DSN != "" {
 		clickhouse = "the configured server"

@@ -58,21 +58,28 @@ type DeploymentConfig struct {
 func LoadConfig(path string) (Config, error) { return loadConfig(path, os.Getenv) }
 
 func loadConfig(path string, env func(string) string) (Config, error) {
+	c, _, err := loadPlaces(path, env)
+	return c, err
+}
+
+// loadPlaces also says where each key stands.
+func loadPlaces(path string, env func(string) string) (Config, configPlaces, error) {
 	if path == "" {
-		return Config{}.complete(env)
+		c, err := Config{}.complete(env)
+		return c, nil, err
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return Config{}, fmt.Errorf("configuration: %w", err)
+		return Config{}, nil, fmt.Errorf("configuration: %w", err)
 	}
 	c, places, err := parseConfig(text)
 	if err != nil {
-		return Config{}, inFile(path, err)
+		return Config{}, nil, inFile(path, err)
 	}
 	if c, err = c.complete(env); err != nil {
-		return Config{}, inFile(path, places.locate(err))
+		return Config{}, nil, inFile(path, places.locate(err))
 	}
-	return c, nil
+	return c, places, nil
 }
 
 // withDefaults fills in what is absent, and checks what is there. The error is configErrors.

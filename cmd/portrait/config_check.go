@@ -2,15 +2,19 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"portrait/pipeline/kafka"
 	"portrait/pipeline/normalize"
+	"portrait/pipeline/snapshot"
 	"portrait/profile/feature"
 	"portrait/schemas"
 	"portrait/sinks/clickhouse"
@@ -78,6 +82,44 @@ func (c Config) check() error {
 	}
 	c.Snapshots.check(k)
 	k.deployment(&c)
+	return k.errs.err()
+}
+
+// checkFiles reports every file that the configuration names and `portrait run` could not use, as configErrors.
+func (c Config) checkFiles() error {
+	k := &configChecker{}
+	file := func(key string, err error) {
+		if err == nil {
+			return
+		}
+		what, remedy, _ := strings.Cut(err.Error(), "; ")
+		if remedy == "" {
+			remedy = "put it there; if it is on another machine, check with --no-files"
+		}
+		k.fail(key, remedy, "%s", what)
+	}
+	// Without a file and without PORTRAIT_KEY the service's environment may still hold the key.
+	if _, err := normalize.LoadKeys(os.Getenv(normalize.EnvKey), c.keyFile()); c.KeyFile != "" || !errors.Is(err, normalize.ErrNoKey) {
+		file("key_file", err)
+	}
+	if c.Kafka.TLS.Enabled {
+		client, err := kafka.NewClient(c.Kafka) // does not connect
+		if err == nil {
+			client.Close()
+		} else {
+			text := strings.TrimPrefix(err.Error(), "kafka: ")
+			key, _, _ := strings.Cut(text, " ")
+			file("kafka."+strings.TrimSuffix(key, ":"), errors.New(text))
+		}
+	}
+	if c.Snapshots.on() {
+		_, err := snapshot.LoadKey(os.Getenv(snapshot.EnvKey), c.Snapshots.KeyFile)
+		file("snapshots.key_file", err)
+	}
+	if c.Catalog != "" {
+		_, err := os.ReadFile(c.Catalog)
+		file("catalog", err)
+	}
 	return k.errs.err()
 }
 

@@ -113,12 +113,17 @@ func StartService(ctx context.Context, c Config, catalogs Catalogs, log *slog.Lo
 	return s, s.announce()
 }
 
+// keyFile is the file of the key; empty: the environment has to hold it. What is embedded makes one in its directory.
+func (c Config) keyFile() string {
+	if c.KeyFile == "" && len(c.Kafka.Brokers) == 0 {
+		return filepath.Join(c.DataDir, "key")
+	}
+	return c.KeyFile
+}
+
 // loadKeys takes the key from the environment or a file. An embedded service without one makes a file.
 func loadKeys(c Config, log *slog.Logger) (normalize.Keys, error) {
-	file := c.KeyFile
-	if file == "" && len(c.Kafka.Brokers) == 0 {
-		file = filepath.Join(c.DataDir, "key")
-	}
+	file := c.keyFile()
 	keys, err := normalize.LoadKeys(os.Getenv(normalize.EnvKey), file)
 	if !errors.Is(err, normalize.ErrNoKey) || c.KeyFile != "" || file == "" {
 		return keys, err
