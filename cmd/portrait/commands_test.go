@@ -192,6 +192,8 @@ func testStopped(t *testing.T, d *deployment) {
 	mustContain(t, "profile", out, `"customer_id"`, `"buyer": true`)
 	_, err = d.ask(t, "profile", "device_id:nobody")
 	mustFail(t, err, exitNotFound, "no profile")
+	_, err = d.ask(t, "profile", "phne:139 1234 5678")
+	mustFail(t, err, 1, `the name "phne"; there are customer_id, unionid, phone, `)
 	out, err = d.ask(t, "sql", "--format", "csv", "SELECT count() >= 6 AS n FROM events_now")
 	if err != nil {
 		t.Fatal(err)

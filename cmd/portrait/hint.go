@@ -28,6 +28,17 @@ func hintUnknown(out io.Writer, what, name string, names []string) {
 	fmt.Fprintf(out, "no %s %q; %s\n", what, name, there)
 }
 
+// unknownType says that a deployment has no identifiers of this type; empty if it has.
+func unknownType(dep *schemas.Deployment, identifier string) string {
+	names := make([]string, len(dep.Identifiers))
+	for i := range dep.Identifiers {
+		names[i] = dep.Identifiers[i].Name
+	}
+	var text strings.Builder
+	hintUnknown(&text, "identifier type of the deployment has the name", schemas.BaseType(identifier), names)
+	return strings.TrimSpace(text.String())
+}
+
 // hintTag says that the published catalogue has no such tag; the topic may still hold changes of one that it had. A
 // catalogue that is not there yet, or that this binary does not understand, says nothing.
 func hintTag(out io.Writer, tag string, catalog []byte) {

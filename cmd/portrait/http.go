@@ -130,6 +130,10 @@ func (s *Service) profile(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "want /v1/profiles/TYPE:VALUE, for example device_id:a1", http.StatusBadRequest)
 		return
 	}
+	if why := unknownType(s.node.Deployment(), id); why != "" {
+		http.Error(w, why, http.StatusBadRequest)
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
 	var elsewhere *pipeline.ElsewhereError

@@ -30,7 +30,7 @@ answers from memory, up to the event applied last. With none running the directo
 knows everything that was applied, after a crash everything up to the last checkpoint. The identifier is given in clear ("phone:139 0000 1234",
 "openid@wxapp1:o8x…") or as stored (see portrait hash). Reading the directory needs the deployment's key.
 
-Exit code 0: found; 3: no such identifier; 1: it could not be asked.`,
+Exit code 0: found; 3: no such identifier; 1: it could not be asked, or the deployment has no such type.`,
 		Example: `  portrait profile device_id:a1
   portrait profile phone:+8613900001234
   portrait profile customer_id:c42 --data history | jq .tags`,
@@ -90,6 +90,8 @@ func askProfile(ctx context.Context, addr, identifier string) ([]byte, error) {
 		return nil, fmt.Errorf("answer: %w", err)
 	case resp.StatusCode == http.StatusNotFound:
 		return nil, pipeline.ErrNotFound
+	case resp.StatusCode == http.StatusBadRequest: // it says what is wrong with the question
+		return nil, errors.New(strings.TrimSpace(string(body)))
 	case resp.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("the service answers: %s", strings.TrimSpace(string(body)))
 	}
@@ -108,6 +110,9 @@ func (t *target) readProfile(identifier string) (doc []byte, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if why := unknownType(s.Deployment(), identifier); why != "" && strings.Contains(identifier, ":") {
+		return nil, errors.New(why)
+	}
 	keys, err := t.keys()
 	if err != nil {
 		return nil, err

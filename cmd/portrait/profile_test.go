@@ -32,6 +32,8 @@ func testProfile(t *testing.T, d *deployment) {
 	}
 	_, err := d.ask(t, "profile", "device_id:nobody")
 	mustFail(t, err, exitNotFound, "no profile")
+	_, err = d.ask(t, "profile", "phne:139 1234 5678")
+	mustFail(t, err, 1, `the name "phne"; there are customer_id, unionid, phone, `)
 	_, err = d.ask(t, "profile", "nonsense")
 	mustFail(t, err, 1, "TYPE:VALUE")
 }
