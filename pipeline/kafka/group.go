@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -37,7 +38,8 @@ type GroupConfig struct {
 	// Balancer divides the partitions; nil: in ranges.
 	Balancer Balancer
 	// OnError hears what is tried again: a coordinator that is away, a join that failed, a commit
-	// that was lost. Called from the group's goroutines; nil: nobody listens.
+	// that was lost; of what lasts at once, when the reason changes, and every half minute. Called from the
+	// group's goroutines; nil: nobody listens.
 	OnError func(error)
 }
 
@@ -51,6 +53,8 @@ type Group struct {
 	pending map[int]int64 // newest offsets not committed yet
 	pulse   pulse
 	again   chan struct{} // asks for a rebalance
+	told    complaints
+	trouble atomic.Pointer[error] // why the last attempt to join failed; nil: it did not
 }
 
 // NewGroup prepares a membership; Run joins.
@@ -97,11 +101,14 @@ func (g *Group) Run(ctx context.Context, run func(ctx context.Context, assigned 
 	beats, still := context.WithCancel(context.WithoutCancel(ctx)) // until the last function of the last generation has returned
 	defer still()
 	beating.Go(func() { g.beat(beats) })
-	member := "" // who we are to the coordinator; empty: kafka-go has given that up
+	member := ""       // who we are to the coordinator; empty: kafka-go has given that up
+	var away time.Time // since when joining fails
 	for {
 		generation, err := group.Next(ctx)
 		if err == nil {
-			member = generation.MemberID
+			member, away = generation.MemberID, time.Time{}
+			g.trouble.Store(nil)
+			g.told.over("join")
 			g.remember(member)
 			g.joined(generation)
 			generation.Start(func(ended context.Context) { g.generation(ctx, ended, cancel, generation, run) })
@@ -109,11 +116,20 @@ func (g *Group) Run(ctx context.Context, run func(ctx context.Context, assigned 
 		}
 		if ctx.Err() == nil && !isAuthorization(err) {
 			// Above all "[15] Group Coordinator Not Available", while a fresh cluster makes its offsets topic.
-			g.report(fmt.Errorf("group %s: join: %w", g.config.ID, describe(err)))
-			if old := member; old != "" && !errors.Is(err, kafkago.RebalanceInProgress) {
+			reason := describe(err)
+			g.report("join", reason)
+			if errors.Is(err, kafkago.RebalanceInProgress) {
+				continue // kafka-go keeps its place
+			}
+			g.trouble.Store(&reason)
+			if old := member; old != "" {
 				member = ""
 				beating.Go(func() { g.abandoned(beats, old) })
 			}
+			if away.IsZero() {
+				away = time.Now()
+			}
+			pause(ctx, rejoinPause(time.Since(away))) // kafka-go waits until it is asked for the next attempt
 			continue
 		}
 		closing := group.Close() // ends the generation, waits for run, leaves
@@ -122,7 +138,7 @@ func (g *Group) Run(ctx context.Context, run func(ctx context.Context, assigned 
 			err = cause
 		}
 		if closing != nil {
-			g.report(fmt.Errorf("group %s: leave: %w", g.config.ID, closing))
+			g.report("leave", closing)
 		}
 		return fmt.Errorf("group %s: %w", g.config.ID, err)
 	}
@@ -144,7 +160,7 @@ func (g *Group) generation(parent, ended context.Context, fail context.CancelCau
 	}
 	slices.Sort(assigned)
 	if err := g.beatOnce(ctx); err != nil && ctx.Err() == nil {
-		g.report(err) // the next beat tries again
+		g.report("heartbeat", err) // the next beat tries again
 	}
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, assigned) }()
@@ -191,8 +207,10 @@ func (g *Group) commit(generation *kafkago.Generation) {
 		return
 	}
 	if err := generation.CommitOffsets(map[string]map[int]int64{g.config.Topic: offsets}); err != nil {
-		g.report(fmt.Errorf("group %s: commit: %w", g.config.ID, err))
+		g.report("commit", err)
+		return
 	}
+	g.told.over("commit")
 }
 
 // Committed returns the offset committed last, or -1 if there is none.
@@ -217,8 +235,21 @@ func (g *Group) Committed(ctx context.Context, partition int) (int64, error) {
 	return -1, nil
 }
 
-func (g *Group) report(err error) {
-	if g.config.OnError != nil {
-		g.config.OnError(err)
+// Trouble is why the last attempt to join failed; nil for a member, and before the first attempt.
+func (g *Group) Trouble() error {
+	if reason := g.trouble.Load(); reason != nil {
+		return *reason
+	}
+	return nil
+}
+
+// report tells what failed, unless it was told just now.
+func (g *Group) report(what string, err error) {
+	if g.config.OnError != nil && g.told.due(what, err.Error(), time.Now()) {
+		g.config.OnError(fmt.Errorf("group %s: %s: %w", g.config.ID, what, err))
 	}
 }
+
+// rejoinPause is what the next attempt to join waits for, beside groupJoinBackoff: a broker that was away for a moment is
+// joined at once when it is back, and one that is away for long is asked every second or so.
+func rejoinPause(away time.Duration) time.Duration { return min(away/20, time.Second) }

@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -40,7 +39,7 @@ func (g *Group) Silent() time.Duration {
 func (g *Group) beat(ctx context.Context) {
 	for {
 		if err := g.beatOnce(ctx); err != nil && ctx.Err() == nil {
-			g.report(err)
+			g.report("heartbeat", err)
 		}
 		if !pause(ctx, groupHeartbeat) {
 			return
@@ -68,9 +67,10 @@ func (g *Group) beatOnce(ctx context.Context) error {
 	}
 	if err == nil || errors.Is(err, kafkago.RebalanceInProgress) || errors.Is(err, kafkago.IllegalGeneration) {
 		g.pulse.heard.Store(max(int64(sent), 1))
+		g.told.over("heartbeat")
 		return nil
 	}
-	return fmt.Errorf("group %s: heartbeat: %w", g.config.ID, describe(err))
+	return describe(err)
 }
 
 // joined notes who we are now.

@@ -31,7 +31,7 @@ func (g *Group) takeOver(ctx context.Context) {
 		err = g.leaveAs(ctx, strings.TrimSpace(string(id)))
 	}
 	if err != nil && ctx.Err() == nil {
-		g.report(fmt.Errorf("group %s: leave for the process before: %w; its partitions come in %v", g.config.ID, describe(err), groupSession))
+		g.report("leave for the process before", fmt.Errorf("%w; its partitions come in %v", describe(err), groupSession))
 	}
 }
 
@@ -79,7 +79,7 @@ func (g *Group) remember(member string) {
 		err = os.Rename(g.config.MemberFile+".new", g.config.MemberFile)
 	}
 	if err != nil {
-		g.report(fmt.Errorf("group %s: member file: %w", g.config.ID, err))
+		g.report("member file", err)
 	}
 }
 
