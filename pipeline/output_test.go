@@ -17,7 +17,8 @@ type change = profile.Change
 func testEncoder(inboxes, facts, self int) *encoder {
 	dep := schemas.DefaultDeployment()
 	dep.ID, dep.InboxPartitions, dep.FactsPartitions = "test", inboxes, facts
-	return &encoder{dep: &dep, hash: dep.Hash(), topics: TopicNames("p"), self: self}
+	c := newEncoder(&dep, TopicNames("p"), self)
+	return &c
 }
 
 // payload returns an event of about so many bytes.
