@@ -24,34 +24,56 @@ import (
 type httpServer struct {
 	listener net.Listener
 	server   *http.Server
+	ended    chan error // of serving
 }
 
+// listen takes the address and answers at once: before the service is started with its health alone.
 func listen(addr string, s *Service) (*httpServer, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("http: %w; choose another address with `http:` in the configuration", err)
+		return nil, fmt.Errorf("http: %w; end what listens there (another portrait?), or choose another address with `http:` in the configuration", err)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(newCollector(s))
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /metrics", s.started(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // profiles hold no values, only code and counts
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.HandleFunc("GET /v1/profiles/{identifier...}", s.profile)
-	return &httpServer{listener: l, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
+	mux.HandleFunc("GET /readyz", s.started(s.readyz))
+	mux.HandleFunc("GET /v1/profiles/{identifier...}", s.started(s.profile))
+	h := &httpServer{listener: l, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, ended: make(chan error, 1)}
+	go func() { h.ended <- h.server.Serve(l) }()
+	return h, nil
+}
+
+// started answers 503 with what the start waits for, until there is something to ask.
+func (s *Service) started(then http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if why := s.starting.Load(); why != nil {
+			http.Error(w, *why, http.StatusServiceUnavailable)
+			return
+		}
+		then(w, r)
+	}
+}
+
+// waitsFor notes what the start is waiting for; empty: nothing in particular.
+func (s *Service) waitsFor(what string) {
+	text := "starting"
+	if what != "" {
+		text += ": waiting: " + what
+	}
+	s.starting.Store(&text)
 }
 
 // Addr is host:port.
 func (h *httpServer) Addr() string { return h.listener.Addr().String() }
 
-// Run serves until ctx ends.
+// Run waits until ctx ends or serving fails.
 func (h *httpServer) Run(ctx context.Context) error {
-	done := make(chan error, 1)
-	go func() { done <- h.server.Serve(h.listener) }()
 	select {
-	case err := <-done:
+	case err := <-h.ended:
 		return fmt.Errorf("http: %w", err)
 	case <-ctx.Done():
 	}
@@ -60,7 +82,7 @@ func (h *httpServer) Run(ctx context.Context) error {
 	if err := h.server.Shutdown(end); err != nil {
 		return fmt.Errorf("http: %w", err)
 	}
-	if err := <-done; err != nil && !errors.Is(err, http.ErrServerClosed) {
+	if err := <-h.ended; err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("http: %w", err)
 	}
 	return ctx.Err()

@@ -45,7 +45,9 @@ type Service struct {
 	keys     normalize.Keys
 	onStore  atomic.Pointer[func(clickhouse.Stored)]
 	stored   atomic.Pointer[clickhouse.Stored]
-	trouble  atomic.Int64 // of the sink, since the last block stored
+	starting atomic.Pointer[string] // what a start that goes on says of itself; nil: everything above is there
+	told     bool                   // running.json is ours
+	trouble  atomic.Int64           // of the sink, since the last block stored
 	blocks   histogram.Recorder
 }
 
@@ -65,7 +67,8 @@ type Catalogs struct {
 	First   []byte // becomes the active one if none ever was and Publish is nil
 }
 
-// StartService brings up what is embedded, opens the node and migrates ClickHouse. Call Run, then Close.
+// StartService brings up what is embedded, opens the node and migrates ClickHouse. The http address is taken first, before
+// anything is made that would stay behind, and says how the start goes. Call Run, then Close.
 func StartService(ctx context.Context, c Config, catalogs Catalogs, log *slog.Logger, progress io.Writer) (_ *Service, err error) {
 	s := &Service{config: c, log: log}
 	defer func() {
@@ -73,6 +76,10 @@ func StartService(ctx context.Context, c Config, catalogs Catalogs, log *slog.Lo
 			s.Close()
 		}
 	}()
+	s.waitsFor("")
+	if s.http, err = listen(c.HTTP, s); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
@@ -106,10 +113,8 @@ func StartService(ctx context.Context, c Config, catalogs Catalogs, log *slog.Lo
 			return nil, err
 		}
 	}
-	if s.http, err = listen(c.HTTP, s); err != nil {
-		return nil, err
-	}
 	s.node.Advertise(advertised(c, s.http.Addr()))
+	s.starting.Store(nil)
 	return s, s.announce()
 }
 
@@ -170,7 +175,9 @@ func (s *Service) announce() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(s.config.DataDir, "running.json"), b, 0o600)
+	err = os.WriteFile(filepath.Join(s.config.DataDir, "running.json"), b, 0o600)
+	s.told = err == nil
+	return err
 }
 
 // Run works until ctx ends or something fails.
@@ -200,14 +207,16 @@ func (s *Service) Run(ctx context.Context) error {
 
 // Close ends everything that StartService began; outputs on their way get a moment to be acknowledged.
 func (s *Service) Close() {
+	if s.http != nil {
+		s.http.Close()
+	}
 	if s.node != nil {
 		if err := s.node.Drain(3 * time.Second); err != nil {
 			s.log.Warn("outputs not acknowledged at the end; they are said again at the next start", "error", err)
 		}
 		s.node.Close()
 	}
-	if s.http != nil {
-		s.http.Close()
+	if s.told {
 		if err := os.Remove(filepath.Join(s.config.DataDir, "running.json")); err != nil {
 			s.log.Warn("running.json", "error", err)
 		}
