@@ -84,7 +84,7 @@ func (t *torturer) drive(ctx context.Context) (*Verdict, error) {
 	listeners.Go(func() error { return l.followStore(listenCtx) })
 	defer func() { stop(); _ = listeners.Wait() }() // what they return after a cancel says nothing new
 	<-started
-	plan := Plan(t.Seed, t.Faults, t.Nodes, t.Duration)
+	plan := Plan(t.Seed, t.Faults, t.Nodes, t.Duration, t.Broker)
 	t.say("seed %d: %d faults in %v of %d records per second", t.Seed, len(plan), t.Duration, t.Rate)
 	for _, f := range plan {
 		t.say("planned  %v", f)
@@ -124,7 +124,7 @@ func (t *torturer) execute(ctx context.Context, l *load, plan []Fault) error {
 				if err := t.strike(ctx, l, t.parts[name], f); err != nil {
 					return fmt.Errorf("%v: %w", f, err)
 				}
-				whole = time.Now().Add(rest(f.Class, t.Duration) / 3)
+				whole = time.Now().Add(rest(f.Class, t.Broker, t.Duration) / 3)
 			}
 			return nil
 		})

@@ -13,8 +13,10 @@ func TestPlan(t *testing.T) {
 		for _, size := range []struct {
 			faults, nodes int
 			duration      time.Duration
-		}{{0, 1, time.Minute}, {1, 1, 20 * time.Second}, {15, 3, 3 * time.Minute}, {50, 3, 10 * time.Minute}, {60, 5, 12 * time.Minute}} {
-			plan := Plan(seed, size.faults, size.nodes, size.duration)
+			broker        string
+		}{{0, 1, time.Minute, Embedded}, {1, 1, 20 * time.Second, Apache}, {15, 3, 3 * time.Minute, Embedded}, {15, 3, 3 * time.Minute, Apache},
+			{50, 3, 10 * time.Minute, Embedded}, {60, 5, 12 * time.Minute, Embedded}, {110, 3, 10 * time.Minute, Apache}} {
+			plan := Plan(seed, size.faults, size.nodes, size.duration, size.broker)
 			if len(plan) != size.faults {
 				t.Fatalf("seed %d: %d faults instead of %d", seed, len(plan), size.faults)
 			}
@@ -32,7 +34,7 @@ func TestPlan(t *testing.T) {
 				if f.Node < 0 || f.Node >= size.nodes || f.Class != Node && f.Node != 0 {
 					t.Fatalf("seed %d: %v strikes nobody", seed, f)
 				}
-				free[f.Part()] = f.At + f.Away + rest(f.Class, size.duration)
+				free[f.Part()] = f.At + f.Away + rest(f.Class, size.broker, size.duration)
 				kinds[[2]string{string(f.Kind), string(f.Class)}]++
 			}
 			if size.faults >= len(weights) && len(kinds) != len(weights) {
@@ -44,7 +46,7 @@ func TestPlan(t *testing.T) {
 
 // The same seed is the same schedule, another one is another.
 func TestPlanFollowsFromSeed(t *testing.T) {
-	one, again, other := Plan(7, 20, 3, 5*time.Minute), Plan(7, 20, 3, 5*time.Minute), Plan(8, 20, 3, 5*time.Minute)
+	one, again, other := Plan(7, 20, 3, 5*time.Minute, Embedded), Plan(7, 20, 3, 5*time.Minute, Embedded), Plan(8, 20, 3, 5*time.Minute, Embedded)
 	if !slices.Equal(one, again) {
 		t.Error("one seed, two schedules")
 	}
