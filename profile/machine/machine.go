@@ -249,6 +249,7 @@ func (m *Machine) routed(from int32, it *wire.Routed) error {
 		m.Counters.Repeats++
 		return nil
 	}
+	before := m.meta.marks[from].Offset
 	m.meta.marks[from] = at
 	if m.skipsItem(m.place.item-1) && it.Event != nil {
 		m.Counters.Skipped++
@@ -257,6 +258,13 @@ func (m *Machine) routed(from int32, it *wire.Routed) error {
 	}
 	if it.Rejected != nil {
 		m.fact(wire.Fact{Kind: wire.FactRejected, Version: m.version(), Rejected: it.Rejected})
+		return nil
+	}
+	if it.Hole != nil {
+		// Routers tell each hole whole. Only where the log lost its tail and grew again may one reach back
+		// over offsets that were told of.
+		hole := wire.Hole{At: at, Offsets: min(it.Hole.Offsets, at.Offset-before)}
+		m.fact(wire.Fact{Kind: wire.FactHole, Version: m.version(), Hole: &hole})
 		return nil
 	}
 	it.Event.Name = m.cat.Canonical(it.Event.Name)

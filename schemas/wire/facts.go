@@ -21,6 +21,7 @@ const (
 	FactEdge                          // an edge between identifiers, accepted or refused
 	FactTag                           // a tag change, as published
 	FactProfile                       // a profile document, as published
+	FactHole                          // offsets without an event
 )
 
 // Fact is one thing that ClickHouse should know. Version orders it among all of its source.
@@ -32,6 +33,7 @@ type Fact struct {
 	Catalog  int64     // version active when it was decided
 	Event    *Event    // FactEvent; FactDuplicate (without Props)
 	Rejected *Rejected // FactRejected
+	Hole     *Hole     // FactHole
 	Merge    *Merge
 	Edge     *Edge
 	Tag      *Tag
@@ -155,6 +157,8 @@ func (f *Fact) Encode(e *Encoder) {
 		f.Tag.encode(e)
 	case FactProfile:
 		f.Doc.encode(e)
+	case FactHole:
+		f.Hole.Encode(e)
 	}
 }
 
@@ -179,6 +183,9 @@ func (f *Fact) Decode(d *Decoder) {
 	case FactProfile:
 		f.Doc = new(Doc)
 		f.Doc.decode(d)
+	case FactHole:
+		f.Hole = new(Hole)
+		f.Hole.Decode(d)
 	default:
 		d.fail("fact kind")
 	}

@@ -5,7 +5,7 @@ type Source byte
 
 // The sources of inbox records.
 const (
-	FromRouter      Source = 1 // items: Event, Rejected, Ticks
+	FromRouter      Source = 1 // items: Event, Rejected, Hole, Ticks
 	FromMachine     Source = 2 // items: Message
 	FromCoordinator Source = 3 // items: Control
 )
@@ -24,19 +24,24 @@ type InboxRecord struct {
 	Controls []Control
 }
 
-// Routed is an item of a router: an event, or word of a record it rejected.
+// Routed is an item of a router: an event, word of a record it rejected, or of offsets without any. Exactly
+// one of the three is there.
 type Routed struct {
-	Stamp    int64  // ms: the smallest Kafka timestamp from here to the end of the fetch
-	Event    *Event // nil if rejected
+	Stamp    int64 // ms: the smallest Kafka timestamp from here to the end of the fetch
+	Event    *Event
 	Rejected *Rejected
+	Hole     *Hole
 }
 
 // At returns the item's number.
 func (r *Routed) At() Position {
-	if r.Event != nil {
+	switch {
+	case r.Event != nil:
 		return r.Event.At
+	case r.Rejected != nil:
+		return r.Rejected.At
 	}
-	return r.Rejected.At
+	return r.Hole.At
 }
 
 // Rejected tells of a dead letter, without its bytes, so that the accounting is complete.
@@ -46,6 +51,16 @@ type Rejected struct {
 	Reason string
 	Detail string // names the place, never the content
 }
+
+// Hole tells of offsets of portrait.events that hold no event and never will: markers of transactions and
+// records of aborted ones. They are Offsets in a row, of which At is the last.
+type Hole struct {
+	At      Position
+	Offsets int64 // 1 or more
+}
+
+// First is the first of its offsets.
+func (h *Hole) First() int64 { return h.At.Offset - h.Offsets + 1 }
 
 // Tick says: every event of that partition whose timestamp is below Stamp has been handed on.
 type Tick struct {
@@ -207,21 +222,42 @@ func (m *Memory) DecodeInbox(b []byte) (*InboxRecord, error) {
 	return r, nil
 }
 
+// The kinds of items of a router.
+const (
+	routedRejected = iota
+	routedEvent
+	routedHole
+)
+
 func (r *Routed) encode(e *Encoder) {
 	e.Int(r.Stamp)
-	e.Bool(r.Event != nil)
-	if r.Event != nil {
+	switch {
+	case r.Event != nil:
+		e.Byte(routedEvent)
 		r.Event.Encode(e)
-		return
+	case r.Rejected != nil:
+		e.Byte(routedRejected)
+		r.Rejected.Encode(e)
+	default:
+		e.Byte(routedHole)
+		r.Hole.Encode(e)
 	}
-	r.Rejected.Encode(e)
 }
 
 func (r *Routed) decode(d *Decoder) {
 	r.Stamp = d.Int()
-	if !d.Bool() {
+	switch d.Byte() {
+	case routedEvent:
+	case routedRejected:
 		r.Rejected = new(Rejected)
 		r.Rejected.Decode(d)
+		return
+	case routedHole:
+		r.Hole = new(Hole)
+		r.Hole.Decode(d)
+		return
+	default:
+		d.fail("kind of item")
 		return
 	}
 	r.Event = d.event()
@@ -248,6 +284,21 @@ func (r *Rejected) Encode(e *Encoder) {
 func (r *Rejected) Decode(d *Decoder) {
 	r.At = Position{int32(d.Uint()), int64(d.Uint()), int32(d.Uint())}
 	r.Kafka, r.Reason, r.Detail = d.Int(), d.String(), d.String()
+}
+
+// Encode appends the hole.
+func (h *Hole) Encode(e *Encoder) {
+	e.Uint(uint64(h.At.Partition))
+	e.Uint(uint64(h.At.Offset))
+	e.Uint(uint64(h.Offsets))
+}
+
+// Decode reads a hole. One that is empty or begins before offset 0 does not decode.
+func (h *Hole) Decode(d *Decoder) {
+	h.At = Position{Partition: int32(d.Uint()), Offset: int64(d.Uint())}
+	if h.Offsets = int64(d.Uint()); h.Offsets < 1 || h.At.Offset < 0 || h.First() < 0 {
+		d.fail("offsets without an event")
+	}
 }
 
 // Encode appends the message.

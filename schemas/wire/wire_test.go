@@ -39,6 +39,11 @@ func drawRejected(t *rapid.T) *Rejected {
 	return &Rejected{drawPosition(t), times.Draw(t, "kafka"), texts.Draw(t, "reason"), texts.Draw(t, "detail")}
 }
 
+func drawHole(t *rapid.T) *Hole {
+	at := rapid.Int64Range(0, 1<<60).Draw(t, "last")
+	return &Hole{Position{Partition: rapid.Int32Range(0, 1<<20).Draw(t, "partition"), Offset: at}, rapid.Int64Range(1, at+1).Draw(t, "offsets")}
+}
+
 func drawNode(t *rapid.T) Node { return Node{texts.Draw(t, "node"), times.Draw(t, "born")} }
 
 func drawMessage(t *rapid.T) Message {
@@ -62,10 +67,13 @@ func TestInboxRoundTrip(t *testing.T) {
 			From: rapid.Int32Range(0, 99).Draw(t, "from"), Catalog: rapid.Int64Range(0, 1<<40).Draw(t, "catalog"), Seq: rapid.Uint64().Draw(t, "seq"),
 			Routed: list(t, "routed", rapid.Custom(func(t *rapid.T) Routed {
 				it := Routed{Stamp: times.Draw(t, "stamp")}
-				if rapid.Bool().Draw(t, "event") {
+				switch rapid.IntRange(0, 2).Draw(t, "item") {
+				case 0:
 					it.Event = drawEvent(t)
-				} else {
+				case 1:
 					it.Rejected = drawRejected(t)
+				default:
+					it.Hole = drawHole(t)
 				}
 				return it
 			})),
@@ -97,7 +105,7 @@ func TestInboxRoundTrip(t *testing.T) {
 }
 
 func drawFact(t *rapid.T) Fact {
-	f := Fact{Kind: FactKind(rapid.IntRange(1, int(FactProfile)).Draw(t, "kind")), Version: rapid.Uint64().Draw(t, "version"),
+	f := Fact{Kind: FactKind(rapid.IntRange(1, int(FactHole)).Draw(t, "kind")), Version: rapid.Uint64().Draw(t, "version"),
 		Decided: times.Draw(t, "decided"), Catalog: rapid.Int64Range(0, 1<<40).Draw(t, "catalog")}
 	copy(f.Profile[:], texts.Draw(t, "profile"))
 	named := rapid.Custom(func(t *rapid.T) NamedValue { return NamedValue{texts.Draw(t, "name"), texts.Draw(t, "value")} })
@@ -106,6 +114,8 @@ func drawFact(t *rapid.T) Fact {
 		f.Event = drawEvent(t)
 	case FactRejected:
 		f.Rejected = drawRejected(t)
+	case FactHole:
+		f.Hole = drawHole(t)
 	case FactMerge:
 		f.Merge = &Merge{Rank: times.Draw(t, "rank"), At: times.Draw(t, "at"), Direct: rapid.Bool().Draw(t, "direct"),
 			Root: texts.Draw(t, "root"), Via: texts.Draw(t, "via"), Cause: texts.Draw(t, "cause")}
@@ -140,6 +150,37 @@ func TestFactsRoundTrip(t *testing.T) {
 	})
 }
 
+// TestItemsOfBefore reads items as they were written before there were holes: one byte said whether it is an event.
+func TestItemsOfBefore(t *testing.T) {
+	rejected := &Rejected{Position{1, 2, 3}, 4, "not_json", "offset 0"}
+	var e Encoder
+	e.Int(5)
+	e.Bool(false)
+	rejected.Encode(&e)
+	e.Int(6)
+	e.Bool(true)
+	(&Event{At: Position{1, 3, 0}, ID: "e"}).Encode(&e)
+	d, got := NewDecoder(e.B), make([]Routed, 2)
+	for i := range got {
+		got[i].decode(d)
+	}
+	want := []Routed{{Stamp: 5, Rejected: rejected}, {Stamp: 6, Event: &Event{At: Position{1, 3, 0}, ID: "e"}}}
+	if err := d.Close(); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, error %v", got, err)
+	}
+}
+
+// TestBadHoles sees holes refused that are empty, or begin before the log does.
+func TestBadHoles(t *testing.T) {
+	for _, h := range []Hole{{Position{0, 9, 0}, 0}, {Position{0, 9, 0}, 11}, {Position{0, 9, 0}, -1}, {Position{0, -1, 0}, 1}} {
+		var e Encoder
+		(&InboxRecord{Source: FromRouter, Routed: []Routed{{Hole: &h}}}).Encode(&e)
+		if r, err := DecodeInbox(e.B); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%+v: %+v, %v", h, r, err)
+		}
+	}
+}
+
 // TestUnknownVersion sees a record of another encoding refused by its first byte.
 func TestUnknownVersion(t *testing.T) {
 	var e Encoder
@@ -158,7 +199,7 @@ func TestUnknownVersion(t *testing.T) {
 func FuzzDecodeInbox(f *testing.F) {
 	var e Encoder
 	(&InboxRecord{Deployment: 7, Source: FromRouter, Routed: []Routed{{Stamp: 5, Event: &Event{ID: "e", Identifiers: []string{"phone:1"},
-		Props: []Prop{{"a", PropNumber, "1.5"}}}}}, Ticks: []Tick{{1, 9}}}).Encode(&e)
+		Props: []Prop{{"a", PropNumber, "1.5"}}}}, {Stamp: 5, Hole: &Hole{Position{1, 9, 0}, 3}}}, Ticks: []Tick{{1, 9}}}).Encode(&e)
 	f.Add(e.B)
 	f.Add([]byte{Version, 0, 1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -185,7 +226,7 @@ func FuzzDecodeInbox(f *testing.F) {
 func FuzzDecodeFacts(f *testing.F) {
 	var e Encoder
 	(&FactsRecord{Deployment: 7, From: 1, Seq: 3, Facts: []Fact{{Kind: FactTag, Tag: &Tag{Tag: "a"}}, {Kind: FactMerge, Merge: &Merge{}},
-		{Kind: FactProfile, Doc: &Doc{Tags: []NamedValue{{"a", "true"}}}}}}).Encode(&e)
+		{Kind: FactProfile, Doc: &Doc{Tags: []NamedValue{{"a", "true"}}}}, {Kind: FactHole, Hole: &Hole{Position{1, 9, 0}, 3}}}}).Encode(&e)
 	f.Add(e.B)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := DecodeFacts(b)
