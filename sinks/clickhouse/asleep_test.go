@@ -91,7 +91,7 @@ func storeSlowly(t *testing.T, server *slowServer, trouble func(error)) (ahead b
 	}
 	server.at.Rule = c.Rule
 	w, offset := newWriter(c.Deployment), int64(0)
-	for kind := range 7 {
+	for kind := range 8 {
 		w.add(0, begin, mixedFact(kind, uint64(kind), &offset, 1, begin))
 	}
 	w.add(0, begin+1000)
@@ -118,7 +118,7 @@ func TestBlockOnASlowServer(t *testing.T) {
 		if ahead := storeSlowly(t, server, func(err error) { t.Fatal(err) }); ahead || len(server.inserts) != tableCount+1 {
 			t.Errorf("ahead %v, inserts %q; want all %d tables and the position", ahead, server.inserts, tableCount)
 		}
-		if server.looks != 4 || server.oldest > time.Minute {
+		if server.looks != 5 || server.oldest > time.Minute {
 			t.Errorf("%d looks, an insert ended %v after the last; want one look per 30 s", server.looks, server.oldest)
 		}
 	})

@@ -3,8 +3,8 @@
 //
 // # Vocabulary
 //
-// A fact is what a profile machine says for ClickHouse: an event counted, a duplicate, a rejection, a
-// merge, an edge, a tag change, a profile document. A source is the machine of one inbox partition;
+// A fact is what a profile machine says for ClickHouse: an event counted, a duplicate, a rejection, offsets
+// without an event, a merge, an edge, a tag change, a profile document. A source is the machine of one inbox partition;
 // its facts are numbered densely from 1, and its mark is the number of the last one stored. A record
 // of the facts topic carries facts of one source; without any it is a marker, which only lets time
 // pass. A block is what one round of inserts stores, its token the name under which ClickHouse

@@ -152,6 +152,10 @@ func mixedFact(kind int, version uint64, offset *int64, who int, ms int64) wire.
 	case 5:
 		f.Kind = wire.FactEdge
 		f.Edge = &wire.Edge{A: "device_id:d", B: "customer_id:c", Reason: "weak", Cause: "e1", At: ms}
+	case 6:
+		f.Kind, f.Profile = wire.FactHole, [16]byte{}
+		f.Hole = &wire.Hole{At: wire.Position{Offset: *offset + int64(who)}, Offsets: int64(who) + 1}
+		*offset += int64(who) + 1
 	default:
 		f = eventFact(version, *offset, who, []string{"viewed", "carted", "paid"}[kind%3], ms)
 		*offset++

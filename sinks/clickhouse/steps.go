@@ -136,6 +136,8 @@ func (s *Steps) put(r Record, source int32, fact *wire.Fact) error {
 		s.at.count(fact.Event.At.Partition, fact.Event.At.Offset)
 	case fact.Rejected != nil:
 		s.at.count(fact.Rejected.At.Partition, fact.Rejected.At.Offset)
+	case fact.Hole != nil:
+		s.at.count(fact.Hole.At.Partition, fact.Hole.At.Offset)
 	}
 	s.open.tables[table] = append(s.open.tables[table], row{fact, source, s.epoch, r.Time})
 	s.open.Rows++

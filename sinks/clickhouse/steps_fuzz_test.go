@@ -20,7 +20,8 @@ func FuzzSteps(f *testing.F) {
 		{Kind: wire.FactEvent, Event: event}, {Kind: wire.FactDuplicate, Event: event}, {Kind: wire.FactRejected, Rejected: &wire.Rejected{Reason: "r"}},
 		{Kind: wire.FactMerge, Merge: &wire.Merge{Root: "phone:1"}}, {Kind: wire.FactEdge, Edge: &wire.Edge{A: "a", B: "b"}},
 		{Kind: wire.FactTag, Tag: &wire.Tag{Tag: "t", Value: "true", Winner: "x"}},
-		{Kind: wire.FactProfile, Doc: &wire.Doc{Tags: []wire.NamedValue{{Name: "a", Value: "true"}}}}}}).Encode(&e)
+		{Kind: wire.FactProfile, Doc: &wire.Doc{Tags: []wire.NamedValue{{Name: "a", Value: "true"}}}},
+		{Kind: wire.FactHole, Hole: &wire.Hole{At: wire.Position{Offset: 9}, Offsets: 3}}}}).Encode(&e)
 	f.Add(e.B, int64(1000))
 	f.Add([]byte("?"), int64(-1))
 	f.Fuzz(func(t *testing.T, value []byte, at int64) {

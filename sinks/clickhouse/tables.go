@@ -18,6 +18,7 @@ const (
 	tableProfiles
 	tableMerges
 	tableEdges
+	tableHoles
 	tableCount
 )
 
@@ -63,6 +64,8 @@ func tableOf(f *wire.Fact) (int, error) {
 		return tableMerges, nil
 	case wire.FactEdge:
 		return tableEdges, nil
+	case wire.FactHole:
+		return tableHoles, nil
 	}
 	return 0, fmt.Errorf("fact kind %d has no table", f.Kind)
 }
@@ -125,6 +128,7 @@ var sinkTables = [tableCount]table{
 	tableProfiles:   {"profiles", profileColumns()},
 	tableMerges:     {"identity_merges", mergeColumns()},
 	tableEdges:      {"identity_edges", edgeColumns()},
+	tableHoles:      {"offsets_without_event", holeColumns()},
 }
 
 // seenColumns are those of events and of their repeats.
@@ -219,5 +223,13 @@ func edgeColumns() []column {
 		of("cause", func(r *row) string { return r.fact.Edge.Cause }),
 		of("at", func(r *row) int64 { return r.fact.Edge.At }),
 		of("profile_id", profileID),
+	)
+}
+
+func holeColumns() []column {
+	return common(
+		of("events_partition", func(r *row) int32 { return r.fact.Hole.At.Partition }),
+		of("first_offset", func(r *row) int64 { return r.fact.Hole.First() }),
+		of("last_offset", func(r *row) int64 { return r.fact.Hole.At.Offset }),
 	)
 }

@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 	"portrait/schemas/wire"
 )
 
-// accountedLog has two events partitions: offsets 0 to 39 and 100 to 119, some records of two items.
+// accountedLog has three events partitions: offsets 0 to 39 and 100 to 119, some records of two items, and in
+// the third offsets 200 to 249, of which 200, 201 and the last five of each ten hold no event.
 func accountedLog(c Config) *writer {
 	w := newWriter(c.Deployment)
 	item := func(version uint64, partition int32, offset int64, index int32) wire.Fact {
@@ -33,6 +35,21 @@ func accountedLog(c Config) *writer {
 	for offset := int64(100); offset < 120; offset++ {
 		w.add(1, begin, item(version, 1, offset, 0))
 		version++
+	}
+	hole := func(first, last int64) {
+		w.add(0, begin, wire.Fact{Kind: wire.FactHole, Version: version, Hole: &wire.Hole{
+			At: wire.Position{Partition: 2, Offset: last}, Offsets: last - first + 1}})
+		version++
+	}
+	hole(200, 201)
+	for offset := int64(202); offset < 245; offset++ {
+		switch offset % 10 {
+		case 5:
+			hole(offset, offset+4)
+		case 0, 1, 2, 3, 4:
+			w.add(1, begin, item(version, 2, offset, 0))
+			version++
+		}
 	}
 	w.add(0, begin+2000)
 	return w
@@ -74,6 +91,44 @@ func TestAccountingNotices(t *testing.T) {
 			}
 			if got, want := get(1), "(16,2,2,0,0,0,20,1)"; got != want {
 				t.Errorf("the other partition: got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// TestAccountingOfHoles sees offsets without an event explained, and a loss all the same.
+func TestAccountingOfHoles(t *testing.T) {
+	const columns = "(stored, duplicates, rejected, holes, without_event, doubled, missing_offsets, missing_indexes, first_offset, last_offset, expected, ok)"
+	const whole = "(18,5,0,5,22,0,0,0,200,244,28,1)"
+	_, conn := startDatabase(t)
+	epoch := 0
+	for _, x := range []struct {
+		name   string
+		damage string // %d: the epoch
+		want   string
+	}{
+		{"nothing, when nothing is wrong", "", whole},
+		{"an event dropped", "DELETE FROM events WHERE epoch = %d AND events_partition = 2 AND events_offset = 221", "(17,5,0,5,22,0,1,0,200,244,28,0)"},
+		{"the first event dropped", "DELETE FROM events WHERE epoch = %d AND events_partition = 2 AND events_offset = 202", "(17,5,0,5,22,0,1,0,200,244,28,0)"},
+		{"the last event dropped", "DELETE FROM events WHERE epoch = %d AND events_partition = 2 AND events_offset = 244", "(17,5,0,5,22,0,0,0,200,243,28,0)"},
+		{"a hole dropped", "DELETE FROM offsets_without_event WHERE epoch = %d AND events_partition = 2 AND last_offset = 219", "(18,5,0,4,17,0,5,0,200,244,28,0)"},
+		{"the first hole dropped", "DELETE FROM offsets_without_event WHERE epoch = %d AND events_partition = 2 AND last_offset = 201", "(18,5,0,4,20,0,0,0,202,244,28,0)"},
+		{"a hole doubled", "INSERT INTO offsets_without_event SELECT * FROM offsets_without_event WHERE epoch = %d AND events_partition = 2 AND last_offset = 219", "(18,5,0,6,22,1,0,0,200,244,28,0)"},
+		{"an event lost, another in a hole", "INSERT INTO events SELECT * REPLACE(toInt64(217) AS events_offset) FROM (SELECT * FROM events WHERE epoch = %d AND events_partition = 2 AND events_offset = 221); " +
+			"DELETE FROM events WHERE epoch = %[1]d AND events_partition = 2 AND events_offset = 221", "(18,5,0,5,22,1,1,0,200,244,28,0)"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			epoch++
+			c := testConfig(epoch)
+			c.Rule = DefaultRule()
+			runToEnd(t, conn, c, accountedLog(c))
+			for _, damage := range strings.Split(x.damage, "; ") {
+				if damage != "" {
+					mustExec(t, conn, fmt.Sprintf(damage, epoch))
+				}
+			}
+			if got := ask(t, conn, fmt.Sprintf("SELECT %s FROM accounting WHERE epoch = %d AND events_partition = 2", columns, epoch)); got != x.want {
+				t.Errorf("%s\n got %s\nwant %s", columns, got, x.want)
 			}
 		})
 	}
@@ -149,7 +204,7 @@ func TestReaderUsesTheViews(t *testing.T) {
 		}
 	}
 	steps, err := Funnel(t.Context(), readerOf(t, e), []string{"viewed"}, time.Hour, time.Time{}, time.Time{})
-	if err != nil || steps[0].Profiles != 48 {
+	if err != nil || steps[0].Profiles != 66 {
 		t.Errorf("funnel of the reader: %v, %v", steps, err)
 	}
 }
