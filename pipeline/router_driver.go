@@ -118,8 +118,8 @@ func (r *routers) begin(ctx context.Context, p int) (int64, error) {
 	}
 }
 
-// partition routes one events partition. It keeps nothing: it begins at the committed offset, which
-// never runs ahead of acknowledgements; what is sent twice after a crash has the same numbers.
+// partition routes one events partition. It keeps nothing: it begins at the committed offset, which is that
+// behind a record and never runs ahead of acknowledgements; what is sent twice after a crash has the same numbers.
 func (r *routers) partition(ctx context.Context, p int) error {
 	at, err := r.begin(ctx, p)
 	if err != nil {
@@ -146,7 +146,7 @@ func (r *routers) partition(ctx context.Context, p int) error {
 			continue
 		}
 		start, got := time.Now(), r.clocks()
-		if err := r.handle(ctx, step, p, b, &status); err != nil {
+		if err := r.handle(ctx, step, p, &b, &status); err != nil {
 			return err
 		}
 		r.mu.Lock()
@@ -162,12 +162,12 @@ func (r *routers) partition(ctx context.Context, p int) error {
 func (r *routers) clocks() Clocks { return Clocks{r.wall(), r.mono()} }
 
 // handle routes one fetch and queues what comes of it.
-func (r *routers) handle(ctx context.Context, step *Routing, p int, b kafka.Batch, status *RouterStatus) error {
-	if len(b.Records) == 0 {
+func (r *routers) handle(ctx context.Context, step *Routing, p int, b *kafka.Batch, status *RouterStatus) error {
+	if len(b.Records) == 0 && len(b.Voids) == 0 {
 		return nil
 	}
 	start := time.Now()
-	out := step.Step(r.wall(), b.Records, func() { r.node.stages.route.Observe(time.Since(start)) })
+	out := step.Step(r.wall(), b, func() { r.node.stages.route.Observe(time.Since(start)) })
 	addCounts(&status.Counts, &out.Counts)
 	for i := range out.Outputs {
 		o := &out.Outputs[i]
@@ -187,6 +187,7 @@ func addCounts(sum, c *router.Counts) {
 	sum.Repairs.Add(&c.Repairs)
 	sum.EventClamped += c.EventClamped
 	sum.KafkaClamped += c.KafkaClamped
+	sum.WithoutEvent += c.WithoutEvent
 	if len(c.Rejected) > 0 {
 		next := make(map[schemas.Reason]int, len(sum.Rejected)+1) // snapshots share the old one
 		for k, v := range sum.Rejected {

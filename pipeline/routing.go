@@ -13,8 +13,8 @@ import (
 // Routing is the step of one events partition: raw records in, outputs out, and offsets when they may
 // be committed. It has no goroutine, clock or I/O; a driver runs it, and so does the simulator.
 //
-// It keeps nothing that a successor needs: that one begins at the committed offset, which never runs
-// ahead of acknowledgements, and what is sent twice has the same numbers.
+// It keeps nothing that a successor needs: that one begins at the committed offset, which is that behind a
+// record and never runs ahead of acknowledgements, and what is sent twice has the same numbers.
 type Routing struct {
 	step      *router.Router
 	topics    Topics
@@ -51,12 +51,16 @@ type told struct {
 	stamp     int64
 }
 
-// Step routes the records of one fetch, in order of offset; now is the wall in ms, read behind the
-// fetch. done is called when all that the fetch caused is acknowledged.
-func (r *Routing) Step(now int64, records []kafka.Record, done func()) Routed {
-	fetch := router.Fetch{Now: now, Records: make([]router.Record, len(records))}
-	for i := range records {
-		fetch.Records[i] = router.Record{Offset: records[i].Offset, Time: records[i].Time, Value: records[i].Value}
+// Step routes one fetch; now is the wall in ms, read behind it. done is called when all that the fetch caused
+// is acknowledged, unless it had no records: then it causes nothing.
+func (r *Routing) Step(now int64, b *kafka.Batch, done func()) Routed {
+	fetch := router.Fetch{Now: now, Records: make([]router.Record, len(b.Records)), Voids: make([]router.Void, len(b.Voids))}
+	for i := range b.Records {
+		rec := &b.Records[i]
+		fetch.Records[i] = router.Record{Offset: rec.Offset, Time: rec.Time, Value: rec.Value}
+	}
+	for i, v := range b.Voids {
+		fetch.Voids[i] = router.Void(v)
 	}
 	out := r.step.Route(fetch)
 	routed := Routed{Counts: out.Counts, partition: r.partition, told: make([]told, len(out.Inbox)), stamp: out.Stamp,
@@ -74,7 +78,9 @@ func (r *Routing) Step(now int64, records []kafka.Record, done func()) Routed {
 		routed.Outputs = append(routed.Outputs, Output{Topic: r.topics.Rejected, Partition: r.partition, Record: rec})
 	}
 	r.step.Reset() // all of it is encoded
-	routed.Ack = r.commits.open(out.Next, len(routed.Outputs), done)
+	if len(b.Records) > 0 {
+		routed.Ack = r.commits.open(out.Next, len(routed.Outputs), done)
+	}
 	return routed
 }
 

@@ -9,6 +9,7 @@ import (
 	"portrait/pipeline/normalize"
 	"portrait/pipeline/router"
 	"portrait/schemas"
+	"portrait/schemas/wire"
 )
 
 func testRouting(t *testing.T, commit func(int64)) (*Routing, *schemas.Deployment) {
@@ -37,8 +38,8 @@ func TestCommitsFollowAcks(t *testing.T) {
 	var commits []int64
 	done := 0
 	r, _ := testRouting(t, func(offset int64) { commits = append(commits, offset) })
-	first := r.Step(9_000, []kafka.Record{rawEvent(5, "d5a"), rawEvent(6, "d6a")}, func() { done++ })
-	second := r.Step(9_000, []kafka.Record{{Offset: 7, Time: 1_007, Value: []byte("no JSON")}}, func() { done++ })
+	first := r.Step(9_000, &kafka.Batch{Records: []kafka.Record{rawEvent(5, "d5a"), rawEvent(6, "d6a")}}, func() { done++ })
+	second := r.Step(9_000, &kafka.Batch{Records: []kafka.Record{{Offset: 7, Time: 1_007, Value: []byte("no JSON")}}}, func() { done++ })
 	if n := len(second.Outputs); n != 2 {
 		t.Fatalf("a bad record causes %d outputs, want its item and its dead letter", n)
 	}
@@ -64,7 +65,7 @@ func TestTickerHears(t *testing.T) {
 	r, dep := testRouting(t, func(int64) {})
 	ticker := router.NewTicker(dep)
 	ticker.Assign(1)
-	routed := r.Step(9_000, []kafka.Record{rawEvent(1, "d1a")}, func() {})
+	routed := r.Step(9_000, &kafka.Batch{Records: []kafka.Record{rawEvent(1, "d1a")}}, func() {})
 	if due := ticker.Due(10_000, false); len(due) > 0 {
 		t.Fatalf("%d ticks before anything was told", len(due))
 	}
@@ -100,12 +101,44 @@ func TestOutputsStay(t *testing.T) {
 	one, _ := testRouting(t, func(int64) {})
 	var all []Routed
 	for n := range 30 {
-		all = append(all, one.Step(90_000, fetch(n), func() {}))
+		all = append(all, one.Step(90_000, &kafka.Batch{Records: fetch(n)}, func() {}))
 	}
 	for n, got := range all {
 		fresh, _ := testRouting(t, func(int64) {})
-		if want := text(fresh.Step(90_000, fetch(n), func() {})); text(got) != want {
+		if want := text(fresh.Step(90_000, &kafka.Batch{Records: fetch(n)}, func() {})); text(got) != want {
 			t.Fatalf("fetch %d:\n%s\nwant\n%s", n, text(got), want)
 		}
+	}
+}
+
+// TestVoidsAreTold sees offsets without an event told with the record behind them, whatever fetches they came in, and
+// committed with it: a successor that begins at any committed offset passes all of them again.
+func TestVoidsAreTold(t *testing.T) {
+	var commits []int64
+	r, _ := testRouting(t, func(offset int64) { commits = append(commits, offset) })
+	for _, v := range []kafka.Void{{First: 0, Last: 2}, {First: 3, Last: 3}} {
+		if routed := r.Step(9_000, &kafka.Batch{Voids: []kafka.Void{v}, Next: v.Last + 1}, func() {}); len(routed.Outputs) > 0 {
+			t.Fatalf("%d outputs before a record is behind them", len(routed.Outputs))
+		}
+	}
+	routed := r.Step(9_000, &kafka.Batch{Voids: []kafka.Void{{First: 4, Last: 4}, {First: 6, Last: 7}}, Records: []kafka.Record{rawEvent(5, "d5a")}, Next: 8}, func() {})
+	var holes []string
+	for i := range routed.Outputs {
+		rec, err := wire.DecodeInbox(routed.Outputs[i].Record.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, it := range rec.Routed {
+			if it.Hole != nil {
+				holes = append(holes, fmt.Sprintf("%d-%d stamp %d", it.Hole.First(), it.Hole.At.Offset, it.Stamp))
+			}
+		}
+		if len(commits) > 0 {
+			t.Fatalf("commits %v with acks missing", commits)
+		}
+		routed.Ack()
+	}
+	if !slices.Equal(holes, []string{"0-4 stamp 1005"}) || !slices.Equal(commits, []int64{6}) || routed.Counts.WithoutEvent != 5 {
+		t.Errorf("holes %v, commits %v, counted %d", holes, commits, routed.Counts.WithoutEvent)
 	}
 }

@@ -57,6 +57,8 @@ var metricHelp = map[string][]string{
 	"portrait_sink_age_seconds":         {"Wall clock minus the newest stored Kafka timestamp."},
 	"portrait_stage_seconds": {"Time by stage: route (a fetch of events until all it caused is acknowledged), step (a machine applying a fetch), " +
 		"tag (Kafka timestamp of an event until its tag change is acknowledged), produce (a request), sink (a block into ClickHouse).", "stage"},
+	"portrait_offsets_without_event_total": {"Offsets of portrait.events that never held an event (markers of transactions, records of aborted ones): " +
+		"told to ClickHouse, so that its accounting can tell them from losses.", "partition"},
 }
 
 func newCollector(s *Service) *collector {
@@ -114,6 +116,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		gauge("portrait_events_lag_records", float64(max(0, r.High-r.Position)), p)
 		counter("portrait_route_seconds_total", r.RouteSeconds, p)
 		counter("portrait_events_routed_total", float64(r.Counts.Events), p)
+		counter("portrait_offsets_without_event_total", float64(r.Counts.WithoutEvent), p)
 		for reason, n := range r.Counts.Rejected {
 			counter("portrait_events_rejected_total", float64(n), p, string(reason))
 		}

@@ -33,11 +33,17 @@ const (
 // Batch is what one fetch brought.
 type Batch struct {
 	Records []Record // in ascending order of offset; holes are offsets that hold nothing for a reader
+	Voids   []Void   // of these holes, those that are known to have never held anything; ascending
 	Next    int64    // where the next fetch begins; it may lie beyond the last record plus one
 	Start   int64    // first offset that exists; -1 before the first answer
 	High    int64    // first offset that cannot be read yet, -1 before the first answer; Next == High: caught up
 	Err     error    // why nothing could be fetched this time (broker away, leader moved); the next call tries again
 }
+
+// Void is offsets in a row, First to Last, that hold nothing for a reader although nothing was lost: markers of
+// transactions and records of aborted ones. The log itself shows them. An offset that is in no record and in no
+// void was there once, perhaps: retention, compaction, a segment that a broker lost.
+type Void struct{ First, Last int64 }
 
 // Fetcher reads one partition in order from a given offset. It is used by one goroutine.
 type Fetcher struct {
@@ -106,38 +112,39 @@ func (f *Fetcher) fetch(ctx context.Context) (Batch, error) {
 	if response.errorCode != 0 {
 		return Batch{}, kafkago.Error(response.errorCode)
 	}
-	records, next, plain, err := decodeBatches(response, f.next)
+	batch, plain, err := decodeBatches(response, f.next)
 	if err != nil {
 		return Batch{}, err
 	}
 	if !plain && cap(response.body) <= maxRoom {
 		f.room = response.body
 	}
-	f.next, f.start, f.high = next, response.start, response.high
+	f.next, f.start, f.high = batch.Next, response.start, response.high
 	if response.stable >= 0 {
 		f.high = response.stable
 	}
 	f.high = max(f.high, f.next) // a marker behind the last stable record has been passed already
-	return Batch{Records: records, Next: f.next, Start: f.start, High: f.high}, nil
+	batch.Start, batch.High = f.start, f.high
+	return batch, nil
 }
 
 // decodeBatches returns the records from offset min on, without control records and aborted
-// transactions, and the offset behind the last whole batch; plain says that records lie in the response itself,
-// because their batch was not compressed.
-func decodeBatches(response *fetchResponse, min int64) (records []Record, next int64, plain bool, err error) {
+// transactions, which are voids, and the offset behind the last whole batch; plain says that records lie in the
+// response itself, because their batch was not compressed.
+func decodeBatches(response *fetchResponse, min int64) (batch Batch, plain bool, err error) {
 	aborted := response.aborted
 	slices.SortFunc(aborted, func(a, b abortedTransaction) int { return cmp.Compare(a.first, b.first) })
 	dead := map[int64]bool{} // producers inside an aborted transaction
-	next = min
+	batch.Next = min
 	data := response.recordBatch
 	for len(data) > 0 {
 		info, payload, rest, ok, err := nextBatch(data)
 		if err != nil {
-			return nil, 0, false, err
+			return Batch{}, false, err
 		}
 		if !ok {
 			if len(data) == len(response.recordBatch) {
-				return nil, 0, false, fmt.Errorf("the broker sent %d bytes of a batch and nothing whole: %w", len(data), ErrCorrupt)
+				return Batch{}, false, fmt.Errorf("the broker sent %d bytes of a batch and nothing whole: %w", len(data), ErrCorrupt)
 			}
 			break
 		}
@@ -150,16 +157,29 @@ func decodeBatches(response *fetchResponse, min int64) (records []Record, next i
 		switch {
 		case info.attributes&attributeControl != 0:
 			delete(dead, info.producer) // its marker, whichever, ends its transaction
+			batch.void(max(info.base, min), info.last)
 		case transactional && dead[info.producer]:
+			batch.void(max(info.base, min), info.last)
 		default:
-			if records, err = appendRecords(records, info, payload, min); err != nil {
-				return nil, 0, false, err
+			if batch.Records, err = appendRecords(batch.Records, info, payload, min); err != nil {
+				return Batch{}, false, err
 			}
 			plain = plain || info.attributes&attributeCodec == 0
 		}
-		next = max(next, info.last+1)
+		batch.Next = max(batch.Next, info.last+1)
 	}
-	return records, next, plain, nil
+	return batch, plain, nil
+}
+
+// void notes offsets that hold nothing, together with those right before them.
+func (b *Batch) void(first, last int64) {
+	switch n := len(b.Voids); {
+	case first > last: // a batch before what was asked for
+	case n > 0 && b.Voids[n-1].Last+1 == first:
+		b.Voids[n-1].Last = last
+	default:
+		b.Voids = append(b.Voids, Void{first, last})
+	}
 }
 
 // outOfRange finds out which side of the log the position is on. A position that is inside after all

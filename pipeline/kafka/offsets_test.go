@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,6 +110,7 @@ func TestTransactionsOfOtherProducers(t *testing.T) {
 			}
 			for from := int64(0); from <= end; from++ {
 				var got []string
+				seen := make([]int, end) // how often each offset is a record or in a void
 				f := kafka.NewFetcher(client, topic, 0, from)
 				for next := from; next < end; {
 					batch, err := f.Next(ctx)
@@ -117,8 +119,17 @@ func TestTransactionsOfOtherProducers(t *testing.T) {
 					}
 					for _, r := range batch.Records {
 						got = append(got, string(r.Value))
+						seen[r.Offset]++
+					}
+					for _, v := range batch.Voids {
+						for at := v.First; at <= min(v.Last, end-1); at++ { // the last marker may have come meanwhile
+							seen[at]++
+						}
 					}
 					next = batch.Next
+				}
+				if i := slices.IndexFunc(seen[from:], func(n int) bool { return n != 1 }); i >= 0 {
+					t.Fatalf("from %d: offset %d is a record or in a void %d times", from, from+int64(i), seen[from+int64(i)])
 				}
 				if g, w := strings.Join(got, " "), strings.Join(want, " "); !strings.HasSuffix(w, g) || from == 0 && g != w {
 					t.Fatalf("from %d: got %s, want %s", from, g, w)

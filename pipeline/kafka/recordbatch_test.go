@@ -66,7 +66,7 @@ func TestDecodeBatches(t *testing.T) {
 		data    [][]byte
 		aborted []abortedTransaction
 		min     int64
-		want    string
+		want    string // records, and voids in brackets
 		next    int64
 	}{
 		{"nothing", nil, nil, 10, "", 10},
@@ -78,34 +78,46 @@ func TestDecodeBatches(t *testing.T) {
 		{"tail removed, then more", [][]byte{lastOffset(batchAt(t, 10, lz4, "a"), 15), batchAt(t, 16, lz4, "b")}, nil, 12, "16b", 17},
 		{"emptied", [][]byte{empty(t, 10, 19)}, nil, 10, "", 20},
 		{"two emptied between others", [][]byte{whole, empty(t, 13, 14), empty(t, 15, 19), batchAt(t, 20, nil, "d")}, nil, 10, "10a 11b 12c 20d", 21},
-		{"committed", [][]byte{transactional(batchAt(t, 10, nil, "a"), 7, false), transactional(batchAt(t, 11, nil, "m"), 7, true)}, nil, 10, "10a", 12},
+		{"committed", [][]byte{transactional(batchAt(t, 10, nil, "a"), 7, false), transactional(batchAt(t, 11, nil, "m"), 7, true)}, nil, 10, "10a [11-11]", 12},
 		{"aborted, then committed", [][]byte{
 			transactional(batchAt(t, 10, nil, "a"), 7, false), transactional(batchAt(t, 11, nil, "m"), 7, true),
 			transactional(batchAt(t, 12, nil, "b"), 7, false), transactional(batchAt(t, 13, nil, "m"), 7, true),
-		}, []abortedTransaction{{7, 10}}, 10, "12b", 14},
+		}, []abortedTransaction{{7, 10}}, 10, "12b [10-11] [13-13]", 14},
 		{"aborted among others", [][]byte{
 			transactional(batchAt(t, 10, nil, "a"), 7, false), transactional(batchAt(t, 11, nil, "b"), 8, false),
 			batchAt(t, 12, nil, "c"), transactional(batchAt(t, 13, nil, "m"), 7, true), transactional(batchAt(t, 14, nil, "m"), 8, true),
-		}, []abortedTransaction{{7, 10}}, 10, "11b 12c", 15},
+		}, []abortedTransaction{{7, 10}}, 10, "11b 12c [10-10] [13-14]", 15},
 		{"aborted before the first offset asked for", [][]byte{
 			transactional(batchAt(t, 12, nil, "b"), 7, false), transactional(batchAt(t, 13, nil, "m"), 7, true),
-		}, []abortedTransaction{{7, 3}}, 12, "", 14},
+		}, []abortedTransaction{{7, 3}}, 12, "[12-13]", 14},
 		{"aborted twice, told out of order", [][]byte{
 			transactional(batchAt(t, 10, nil, "a"), 7, false), transactional(batchAt(t, 11, nil, "m"), 7, true),
 			transactional(batchAt(t, 12, nil, "b"), 7, false), transactional(batchAt(t, 13, nil, "m"), 7, true),
-		}, []abortedTransaction{{7, 12}, {7, 10}}, 10, "", 14},
+		}, []abortedTransaction{{7, 12}, {7, 10}}, 10, "[10-13]", 14},
+		{"from the middle of what was aborted", [][]byte{
+			transactional(batchAt(t, 10, nil, "a", "b", "c"), 7, false), transactional(batchAt(t, 13, nil, "m"), 7, true),
+		}, []abortedTransaction{{7, 10}}, 12, "[12-13]", 14},
+		{"from behind what was aborted", [][]byte{
+			transactional(batchAt(t, 10, nil, "a", "b", "c"), 7, false), transactional(batchAt(t, 13, nil, "m"), 7, true),
+		}, []abortedTransaction{{7, 10}}, 13, "[13-13]", 14},
+		{"a hole between transactions that nothing explains", [][]byte{
+			transactional(batchAt(t, 10, nil, "m"), 7, true), transactional(batchAt(t, 14, nil, "m"), 7, true), batchAt(t, 17, nil, "a"),
+		}, nil, 10, "17a [10-10] [14-14]", 18},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			records, next, _, err := decodeBatches(&fetchResponse{recordBatch: bytes.Join(c.data, nil), aborted: c.aborted}, c.min)
+			batch, _, err := decodeBatches(&fetchResponse{recordBatch: bytes.Join(c.data, nil), aborted: c.aborted}, c.min)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got []byte
-			for _, r := range records {
+			for _, r := range batch.Records {
 				got = fmt.Appendf(got, "%d%s ", r.Offset, r.Value)
 			}
-			if g := string(bytes.TrimSpace(got)); g != c.want || next != c.next {
-				t.Errorf("got %q, next %d; want %q, next %d", g, next, c.want, c.next)
+			for _, v := range batch.Voids {
+				got = fmt.Appendf(got, "[%d-%d] ", v.First, v.Last)
+			}
+			if g := string(bytes.TrimSpace(got)); g != c.want || batch.Next != c.next {
+				t.Errorf("got %q, next %d; want %q, next %d", g, batch.Next, c.want, c.next)
 			}
 		})
 	}
@@ -117,7 +129,8 @@ func TestLogAppendTime(t *testing.T) {
 		b[22] |= attributeLogAppendTime
 		binary.BigEndian.PutUint64(b[35:], 5555)
 	})
-	records, _, _, err := decodeBatches(&fetchResponse{recordBatch: b}, 0)
+	batch, _, err := decodeBatches(&fetchResponse{recordBatch: b}, 0)
+	records := batch.Records
 	if err != nil || len(records) != 2 || records[0].Time != 5555 || !records[0].Appended || records[1].Time != 5555 {
 		t.Errorf("records %+v, error %v", records, err)
 	}
@@ -144,9 +157,9 @@ func TestCorruptBatches(t *testing.T) {
 		{"not compressed", edit(batchAt(t, 10, nil, "abc"), func(b []byte) { b[22] = 4 })},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			records, _, _, err := decodeBatches(&fetchResponse{recordBatch: c.data}, 10)
-			if !errors.Is(err, ErrCorrupt) || records != nil {
-				t.Errorf("records %v, error %v", records, err)
+			batch, _, err := decodeBatches(&fetchResponse{recordBatch: c.data}, 10)
+			if !errors.Is(err, ErrCorrupt) || batch.Records != nil {
+				t.Errorf("records %v, error %v", batch.Records, err)
 			}
 		})
 	}
@@ -160,7 +173,8 @@ func FuzzDecodeFetch(f *testing.F) {
 	head = append(head, 0, 0, 0, 1, 0, 1, 't', 0, 0, 0, 1, 0, 0, 0, 3, 0, 0)
 	head = append(head, make([]byte, 8+8+8)...)
 	head = append(head, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
-	for _, batch := range [][]byte{nil, batchAt(f, 10, nil, "a", "b"), batchAt(f, 10, packingOf(CompressionLZ4), "a", "b"), empty(f, 10, 12)} {
+	for _, batch := range [][]byte{nil, batchAt(f, 10, nil, "a", "b"), batchAt(f, 10, packingOf(CompressionLZ4), "a", "b"), empty(f, 10, 12),
+		append(transactional(batchAt(f, 3, nil, "m"), 7, true), transactional(batchAt(f, 9, nil, "m"), 7, true)...)} {
 		f.Add(append(binary.BigEndian.AppendUint32(bytes.Clone(head), uint32(len(batch))), batch...))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -168,16 +182,21 @@ func FuzzDecodeFetch(f *testing.F) {
 		if err != nil {
 			return
 		}
-		records, next, _, err := decodeBatches(response, 5)
+		batch, _, err := decodeBatches(response, 5)
 		if err != nil {
 			return
 		}
-		if next < 5 {
-			t.Fatalf("went back to %d", next)
+		if batch.Next < 5 {
+			t.Fatalf("went back to %d", batch.Next)
 		}
-		for _, r := range records {
-			if r.Offset < 5 || r.Offset >= next {
-				t.Fatalf("record %d outside of 5 to %d", r.Offset, next)
+		for _, r := range batch.Records {
+			if r.Offset < 5 || r.Offset >= batch.Next {
+				t.Fatalf("record %d outside of 5 to %d", r.Offset, batch.Next)
+			}
+		}
+		for _, v := range batch.Voids {
+			if v.First < 5 || v.Last < v.First || v.Last >= batch.Next {
+				t.Fatalf("void %d to %d outside of 5 to %d", v.First, v.Last, batch.Next)
 			}
 		}
 	})

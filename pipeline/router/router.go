@@ -1,6 +1,7 @@
 package router
 
 import (
+	"math"
 	"strconv"
 
 	"portrait/pipeline/normalize"
@@ -26,9 +27,14 @@ type Record struct {
 	Value  []byte
 }
 
-// Fetch is the input of one step. Records are in ascending order of offset.
+// Void is offsets in a row, First to Last, of which the log shows that they never held an event.
+type Void struct{ First, Last int64 }
+
+// Fetch is the input of one step. Records are in ascending order of offset, and so are Voids, which lie between
+// them, before or behind.
 type Fetch struct {
 	Records []Record
+	Voids   []Void
 	Now     int64 // ms since 1970: the wall, read after the fetch returned
 }
 
@@ -53,7 +59,7 @@ func (i *Inbox) Stamp() int64 {
 type Output struct {
 	Inbox    []Inbox
 	Rejected []DeadLetter
-	Next     int64 // offset of the first record not in the fetch; -1 if the fetch was empty
+	Next     int64 // offset behind the last record; -1 if the fetch had none
 	Stamp    int64 // ms: that of the last record, for Ticker.Read; 0 if there is none
 	Counts   Counts
 }
@@ -66,6 +72,7 @@ type Counts struct {
 	Repairs      normalize.Repairs
 	EventClamped int // event time lay after the Kafka timestamp
 	KafkaClamped int // Kafka timestamp lay after wall now
+	WithoutEvent int // offsets that hold no event, and are reported
 }
 
 // EachRepair calls f for each rule of repair with its stable name, in a fixed order, zeros included.
@@ -89,6 +96,7 @@ type Router struct {
 	memory    wire.Memory // of what was given out
 	out       *Output
 	now       int64
+	voids     []Void  // behind the last record seen; what follows reports them
 	routed    []place // items of the fetch in order, for stamps
 }
 
@@ -120,10 +128,13 @@ func (r *Router) Route(f Fetch) Output {
 	}
 	for i := range f.Records {
 		rec := &f.Records[i]
+		f.Voids = r.pass(f.Voids, rec.Offset)
+		r.report()
 		kafka := r.clamp(rec.Time)
 		r.decoder.Each(rec.Value, func(it schemas.Item) { r.item(rec.Offset, kafka, it) })
 		out.Next = rec.Offset + 1
 	}
+	r.pass(f.Voids, math.MaxInt64)
 	r.stamp()
 	r.out = nil
 	return out
@@ -202,7 +213,7 @@ func (r *Router) add(partition int, item wire.Routed, size int, at int64) {
 	r.routed = append(r.routed, place{inbox: k, item: len(record.Routed) - 1, at: at})
 }
 
-// noTime is the time of a rejected event under the event clock: nobody knows it.
+// noTime is the time of what has none: a hole, and a rejected event under the event clock.
 const noTime = int64(1)<<62 - 1
 
 // stamp gives each item the smallest time from it to the end of the fetch. Under the event clock a
