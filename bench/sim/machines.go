@@ -1,11 +1,13 @@
 package sim
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"slices"
 
 	"portrait/pipeline"
+	"portrait/pipeline/kafka"
 	"portrait/profile/machine"
 	"portrait/profile/store"
 	"portrait/schemas/wire"
@@ -78,7 +80,11 @@ func (d *machineDriver) act() {
 	if len(records) == 0 {
 		return
 	}
+	records, takeBack := lend(records)
 	out, ticket, err := d.step.Step(records)
+	if err == nil {
+		takeBack()
+	}
 	if len(out) > 0 {
 		b := &owedBatch{d.step.Machine().Position(), len(out)}
 		d.owed = append(d.owed, b)
@@ -175,5 +181,21 @@ func (d *machineDriver) checkpoint() {
 	if d.commit, err = d.db.begin(c, w.Transaction); err != nil {
 		d.commit = nil
 		d.end(err)
+	}
+}
+
+// lend returns records whose values a step may use while it runs, and the function that takes them back: drivers use their
+// memory for the next fetch.
+func lend(records []kafka.Record) (lent []kafka.Record, takeBack func()) {
+	lent = slices.Clone(records)
+	for i := range lent {
+		lent[i].Value = bytes.Clone(lent[i].Value)
+	}
+	return lent, func() {
+		for i := range lent {
+			for k := range lent[i].Value {
+				lent[i].Value[k] = '!'
+			}
+		}
 	}
 }

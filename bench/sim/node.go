@@ -172,7 +172,10 @@ func (d *routerDriver) act() {
 	}
 	d.fetched = false
 	if n := len(d.batch.Records); n > 0 {
+		var takeBack func()
+		d.batch.Records, takeBack = lend(d.batch.Records)
 		routed := d.step.Step(d.n.wall(), &d.batch, func() {})
+		takeBack()
 		w.logf("node %d: routes events %d from %d to %d: %d outputs", d.n.id, d.p, d.next, d.batch.Next, len(routed.Outputs))
 		d.n.send(routed.Outputs, routed.Ack)
 		routed.Tell(d.n.ticker, d.n.mono())

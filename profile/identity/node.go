@@ -118,7 +118,7 @@ func (r *Root) reserve(child string, counts []wire.TypeCount) {
 	if !ok {
 		r.Reserved = slices.Insert(r.Reserved, k, Reservation{Child: strings.Clone(child)})
 	}
-	r.Reserved[k].Counts = counts
+	r.Reserved[k].Counts = keepCounts(counts)
 }
 
 // release drops the child's reservation, if there is one.
@@ -155,8 +155,7 @@ func remember(list []Edge, e Edge, limit int) []Edge {
 	if slices.Contains(list, e) {
 		return list
 	}
-	e.Via = strings.Clone(e.Via) // what is kept must not keep the record it came in
-	list = append(list, e)
+	list = append(list, e.keep())
 	size, keep := 0, len(list)
 	for keep > 0 && len(list)-keep < limit {
 		if size += len(list[keep-1].Via) + 3; size > edgeBytes {
@@ -167,8 +166,27 @@ func remember(list []Edge, e Edge, limit int) []Edge {
 	return slices.Delete(list, 0, keep)
 }
 
-// keep returns a node that does not keep the record it came in.
+// keep returns a node that does not keep the record it came in, whose memory is used again for other records.
 func keep(n wire.Node) wire.Node { return wire.Node{ID: strings.Clone(n.ID), Born: n.Born} }
+
+// keep is keep for what waits at a root.
+func (w Want) keep() Want {
+	return Want{keep(w.Parent), w.Edge.keep(), strings.Clone(w.Other), strings.Clone(w.Cause)}
+}
+
+func (q Proposal) keep() Proposal {
+	return Proposal{keep(q.Child), keepCounts(q.Counts), q.Edge.keep(), strings.Clone(q.Other), strings.Clone(q.Cause)}
+}
+
+func (e Edge) keep() Edge { return Edge{strings.Clone(e.Via), e.Weak} }
+
+func keepCounts(counts []wire.TypeCount) []wire.TypeCount {
+	counts = slices.Clone(counts)
+	for i := range counts {
+		counts[i].Type = strings.Clone(counts[i].Type)
+	}
+	return counts
+}
 
 // fits reports whether one more entry may wait in a queue of so many entries and bytes.
 func (b Bounds) fits(entries, bytes int) bool { return entries < b.Queue && bytes < queueBytes-4<<10 }

@@ -125,12 +125,12 @@ func (p *Protocol) want(n *Node, w Want) {
 	r := n.Root
 	switch {
 	case r.Proposing && p.Bounds.fits(len(r.Wants), wantBytes(r.Wants)):
-		r.Wants = append(r.Wants, w)
+		r.Wants = append(r.Wants, w.keep())
 	case r.Proposing:
 		r.Linking = forget(r.Linking, w.Edge)
 		p.reply(w.Parent.ID, wire.MsgForget, w.Edge)
 	default:
-		r.Proposing, r.Proposal = true, w
+		r.Proposing, r.Proposal = true, w.keep()
 		p.Host.Send(wire.Message{Kind: wire.MsgPropose, To: w.Parent.ID, From: n.Node,
 			Counts: r.Counts(), Via: w.Via, Weak: w.Weak, Other: w.Other, Cause: w.Cause})
 	}
@@ -144,7 +144,7 @@ func (p *Protocol) propose(n *Node, q Proposal) {
 		p.forwardProposal(n.Parent.ID, q)
 	case r.Proposing: // frozen: the counts it proposed with must stay true until the answer
 		if p.Bounds.fits(len(r.Deferred), proposalBytes(r.Deferred)) {
-			r.Deferred = append(r.Deferred, q)
+			r.Deferred = append(r.Deferred, q.keep())
 			return
 		}
 		r.Linking = forget(r.Linking, q.Edge)
