@@ -247,6 +247,9 @@ func (d *machineDriver) applied(ctx context.Context, b kafka.Batch) error {
 	}
 	start := time.Now()
 	out, ticket, failed := d.step.Step(b.Records)
+	if failed == nil {
+		b.Release()
+	}
 	mid := time.Now()
 	d.apply += mid.Sub(start)
 	d.node.stages.step.Observe(mid.Sub(start))

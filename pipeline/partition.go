@@ -34,7 +34,8 @@ type pendingCut struct {
 // Step applies records in order. Every output carries the ticket returned: when it is acknowledged,
 // Acked must hear of it. With an error there may be outputs too, those of the records before the one that
 // failed: what is said must not depend on where a batch ends. Then the partition is done: the driver
-// produces them, and opens a new machine, or stops loudly if the error says so.
+// produces them, and opens a new machine, or stops loudly if the error says so. Without an error nothing refers to
+// the records any more: their memory can be used again.
 func (p *Partition) Step(records []kafka.Record) (out []Output, ticket int64, err error) {
 	for i := range records {
 		p.batch.Mark(&p.mark)

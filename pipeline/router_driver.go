@@ -153,6 +153,7 @@ func (r *routers) partition(ctx context.Context, p int) error {
 		step.Hear(&b, before, got, &r.guard, r.ticker)
 		r.mu.Unlock()
 		status.Position, status.High = b.Next, b.High
+		b.Release()
 		status.RouteSeconds += time.Since(start).Seconds()
 		snapshot := status
 		r.status[p].Store(&snapshot)

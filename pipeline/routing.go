@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"sync"
 
 	"portrait/pipeline/kafka"
@@ -52,7 +53,7 @@ type told struct {
 }
 
 // Step routes one fetch; now is the wall in ms, read behind it. done is called when all that the fetch caused
-// is acknowledged, unless it had no records: then it causes nothing.
+// is acknowledged, unless it had no records: then it causes nothing. Nothing refers to the values of the records any more.
 func (r *Routing) Step(now int64, b *kafka.Batch, done func()) Routed {
 	fetch := router.Fetch{Now: now, Records: make([]router.Record, len(b.Records)), Voids: make([]router.Void, len(b.Voids))}
 	for i := range b.Records {
@@ -71,7 +72,7 @@ func (r *Routing) Step(now int64, b *kafka.Batch, done func()) Routed {
 	}
 	for i := range out.Rejected {
 		d := &out.Rejected[i]
-		rec := kafka.Record{Key: d.Key(), Value: d.Value}
+		rec := kafka.Record{Key: d.Key(), Value: bytes.Clone(d.Value)}
 		for _, h := range d.Headers(r.topics.Events) {
 			rec.Headers = append(rec.Headers, kafka.Header{Key: h.Key, Value: h.Value})
 		}

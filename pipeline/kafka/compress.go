@@ -49,14 +49,14 @@ func packWith(codec kafkago.CompressionCodec, dst, src []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// unpack returns the records of a batch.
-func unpack(info batchInfo, data []byte) ([]byte, error) {
+// unpack returns the records of a batch, in r if they were packed.
+func unpack(info batchInfo, data []byte, r *room) ([]byte, error) {
 	code := info.attributes & attributeCodec
 	if code == 0 {
 		return data, nil
 	}
 	if code == codeSnappy {
-		if out, ok := unpackSnappy(data, maxDecompressed); ok {
+		if out, ok := unpackSnappy(data, maxDecompressed, r); ok {
 			return out, nil
 		} // else in another framing, or damaged: the codec says which
 	}
@@ -105,9 +105,9 @@ func packSnappy(dst, src []byte) []byte {
 	return dst
 }
 
-// unpackSnappy unpacks framed blocks into memory of the right size. It reports false for whatever is not that, or
+// unpackSnappy unpacks framed blocks into memory of r, of the right size. It reports false for whatever is not that, or
 // unfolds to more than limit.
-func unpackSnappy(data []byte, limit int) (out []byte, ok bool) {
+func unpackSnappy(data []byte, limit int, r *room) (out []byte, ok bool) {
 	blocks, ok := bytes.CutPrefix(data, snappyFrame)
 	if !ok {
 		return nil, false
@@ -124,7 +124,7 @@ func unpackSnappy(data []byte, limit int) (out []byte, ok bool) {
 		}
 		total += n
 	}
-	out = make([]byte, 0, total)
+	out = r.bytes(total)
 	for len(blocks) > 0 {
 		var block []byte
 		block, blocks, _ = snappyNext(blocks)

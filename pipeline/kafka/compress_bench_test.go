@@ -33,7 +33,7 @@ func BenchmarkSnappy(b *testing.B) {
 			for b.Loop() {
 				var err error
 				if name == "ours" {
-					_, err = unpack(batchInfo{attributes: codeSnappy}, packed)
+					_, err = unpack(batchInfo{attributes: codeSnappy}, packed, nil)
 				} else {
 					_, err = unpackWith(codec, batchInfo{}, packed)
 				}

@@ -36,13 +36,13 @@ func TestSnappyBothWays(t *testing.T) {
 		if !kept || n > 1000 && len(packed) > n/2 {
 			t.Errorf("%d bytes: packed to %d, what is in front kept: %v", n, len(packed), kept)
 		}
-		if got, ok := unpackSnappy(packed, n); !ok || !bytes.Equal(got, want) {
+		if got, ok := unpackSnappy(packed, n, nil); !ok || !bytes.Equal(got, want) {
 			t.Errorf("%d bytes: ours gives %d back, ok %v", n, len(got), ok)
 		}
 		if got, err := readStream(packed); n > 0 && (err != nil || !bytes.Equal(got, want)) {
 			t.Errorf("%d bytes: kafka-go reads %d, %v", n, len(got), err)
 		}
-		if _, ok := unpackSnappy(packed, n-1); ok && n > 0 {
+		if _, ok := unpackSnappy(packed, n-1, nil); ok && n > 0 {
 			t.Errorf("%d bytes: the limit of one less was not kept", n)
 		}
 		for _, framing := range []snappy.Framing{snappy.Framed, snappy.Unframed} {
@@ -54,7 +54,7 @@ func TestSnappyBothWays(t *testing.T) {
 			if err := w.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if got, err := unpack(batchInfo{attributes: codeSnappy}, out.Bytes()); n > 0 && (err != nil || !bytes.Equal(got, want)) {
+			if got, err := unpack(batchInfo{attributes: codeSnappy}, out.Bytes(), nil); n > 0 && (err != nil || !bytes.Equal(got, want)) {
 				t.Errorf("%d bytes, framing %v: %d, %v", n, framing, len(got), err)
 			}
 		}
@@ -99,13 +99,13 @@ func FuzzUnpackSnappy(f *testing.F) {
 	}
 	const limit = 1 << 20
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if got, ok := unpackSnappy(b, limit); ok {
+		if got, ok := unpackSnappy(b, limit, nil); ok {
 			want, err := readStream(b)
 			if len(got) > limit || err != nil || !bytes.Equal(got, want) {
 				t.Fatalf("%x gives %d bytes; kafka-go says %d, %v", b, len(got), len(want), err)
 			}
 		}
-		if got, ok := unpackSnappy(packSnappy(nil, b), len(b)); !ok || !bytes.Equal(got, b) {
+		if got, ok := unpackSnappy(packSnappy(nil, b), len(b), nil); !ok || !bytes.Equal(got, b) {
 			t.Fatalf("%x does not come back", b)
 		}
 	})

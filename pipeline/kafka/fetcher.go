@@ -19,8 +19,8 @@ import (
 const (
 	fetchMaxWait  = 250 * time.Millisecond
 	fetchMaxBytes = 1 << 20
-	// maxRoom is the most memory that a fetcher keeps for its next response.
-	maxRoom = 2 * fetchMaxBytes
+	// maxResponseKept is the most memory that a fetcher keeps for its next response.
+	maxResponseKept = 2 * fetchMaxBytes
 )
 
 // Backoff of repeated requests: the first repeat follows soon, because most failures are a leader
@@ -38,6 +38,9 @@ type Batch struct {
 	Start   int64    // first offset that exists; -1 before the first answer
 	High    int64    // first offset that cannot be read yet, -1 before the first answer; Next == High: caught up
 	Err     error    // why nothing could be fetched this time (broker away, leader moved); the next call tries again
+
+	room *room // that Records lie in
+	home rooms // where it came from
 }
 
 // Void is offsets in a row, First to Last, that hold nothing for a reader although nothing was lost: markers of
@@ -54,13 +57,14 @@ type Fetcher struct {
 	start     int64
 	high      int64
 	failures  int
-	room      []byte // for the next response; nil while one may still be written there, or records lie in it
+	response  []byte // room for the next one; nil while one may still be written there, or records lie in it
+	rooms     rooms
 }
 
 // NewFetcher returns a fetcher whose first record is the one at offset, or the next that exists behind
 // it if compaction removed that one. It opens nothing.
 func NewFetcher(client *Client, topic string, partition int, offset int64) *Fetcher {
-	return &Fetcher{client: client, topic: topic, partition: partition, next: offset, start: -1, high: -1}
+	return &Fetcher{client: client, topic: topic, partition: partition, next: offset, start: -1, high: -1, rooms: newRooms()}
 }
 
 // Next waits at most about 250 ms for records. A batch without records is not an error: nothing was
@@ -99,11 +103,11 @@ func isFinal(err error) bool {
 func (f *Fetcher) fetch(ctx context.Context) (Batch, error) {
 	request, cancel := context.WithTimeout(ctx, fetchMaxWait+requestTimeout)
 	defer cancel()
-	room := f.room
-	f.room = nil // a request that was given up may still be read
+	into := f.response
+	f.response = nil // a request that was given up may still be read
 	message, err := f.client.transport.RoundTrip(request, f.client.api.Addr, &fetchRequest{
 		topic: f.topic, partition: int32(f.partition), offset: f.next, clientID: f.client.config.ClientID,
-		maxWaitMs: int32(fetchMaxWait / time.Millisecond), maxBytes: fetchMaxBytes, room: room,
+		maxWaitMs: int32(fetchMaxWait / time.Millisecond), maxBytes: fetchMaxBytes, into: into,
 	})
 	if err != nil {
 		return Batch{}, err
@@ -112,12 +116,16 @@ func (f *Fetcher) fetch(ctx context.Context) (Batch, error) {
 	if response.errorCode != 0 {
 		return Batch{}, kafkago.Error(response.errorCode)
 	}
-	batch, plain, err := decodeBatches(response, f.next)
+	batch, plain, err := decodeBatches(response, f.next, f.rooms.take())
 	if err != nil {
 		return Batch{}, err
 	}
-	if !plain && cap(response.body) <= maxRoom {
-		f.room = response.body
+	batch.home = f.rooms
+	if len(batch.Records) == 0 {
+		batch.Release()
+	}
+	if !plain && cap(response.body) <= maxResponseKept {
+		f.response = response.body
 	}
 	f.next, f.start, f.high = batch.Next, response.start, response.high
 	if response.stable >= 0 {
@@ -130,12 +138,12 @@ func (f *Fetcher) fetch(ctx context.Context) (Batch, error) {
 
 // decodeBatches returns the records from offset min on, without control records and aborted
 // transactions, which are voids, and the offset behind the last whole batch; plain says that records lie in the
-// response itself, because their batch was not compressed.
-func decodeBatches(response *fetchResponse, min int64) (batch Batch, plain bool, err error) {
+// response itself, because their batch was not compressed. All others lie in room.
+func decodeBatches(response *fetchResponse, min int64, room *room) (batch Batch, plain bool, err error) {
 	aborted := response.aborted
 	slices.SortFunc(aborted, func(a, b abortedTransaction) int { return cmp.Compare(a.first, b.first) })
 	dead := map[int64]bool{} // producers inside an aborted transaction
-	batch.Next = min
+	batch.Next, batch.Records, batch.room = min, room.list(), room
 	data := response.recordBatch
 	for len(data) > 0 {
 		info, payload, rest, ok, err := nextBatch(data)
@@ -161,13 +169,14 @@ func decodeBatches(response *fetchResponse, min int64) (batch Batch, plain bool,
 		case transactional && dead[info.producer]:
 			batch.void(max(info.base, min), info.last)
 		default:
-			if batch.Records, err = appendRecords(batch.Records, info, payload, min); err != nil {
+			if batch.Records, err = appendRecords(batch.Records, info, payload, min, room); err != nil {
 				return Batch{}, false, err
 			}
 			plain = plain || info.attributes&attributeCodec == 0
 		}
 		batch.Next = max(batch.Next, info.last+1)
 	}
+	room.keep(batch.Records)
 	return batch, plain, nil
 }
 

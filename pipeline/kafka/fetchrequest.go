@@ -30,7 +30,7 @@ type fetchRequest struct {
 	clientID  string
 	maxWaitMs int32
 	maxBytes  int32
-	room      []byte // memory for the response, if it is large enough
+	into      []byte // memory for the response, if it is large enough
 	version   int16  // set by Required, per connection
 }
 
@@ -79,15 +79,15 @@ func (r *fetchRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	if _, err := rw.Write(r.encode()); err != nil {
 		return nil, err
 	}
-	body, err := readResponse(rw, r.room)
+	body, err := readResponse(rw, r.into)
 	if err != nil {
 		return nil, fmt.Errorf("fetch: %w", err)
 	}
 	return decodeFetch(body, r)
 }
 
-// readResponse reads a response without its length, into room if it fits.
-func readResponse(r io.Reader, room []byte) ([]byte, error) {
+// readResponse reads a response without its length, into memory that is given if it fits.
+func readResponse(r io.Reader, into []byte) ([]byte, error) {
 	var size [4]byte
 	if _, err := io.ReadFull(r, size[:]); err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func readResponse(r io.Reader, room []byte) ([]byte, error) {
 	if n > maxResponse {
 		return nil, fmt.Errorf("response of %d bytes is above %d: %w", n, maxResponse, ErrCorrupt)
 	}
-	body := room[:0]
+	body := into[:0]
 	if int(n) > cap(body) {
 		body = make([]byte, 0, n+n/8)
 	}

@@ -78,8 +78,8 @@ const (
 )
 
 // appendRecords decodes a batch and appends its records from an offset on.
-func appendRecords(out []Record, info batchInfo, data []byte, from int64) ([]Record, error) {
-	data, err := unpack(info, data)
+func appendRecords(out []Record, info batchInfo, data []byte, from int64, room *room) ([]Record, error) {
+	data, err := unpack(info, data, room)
 	if err != nil {
 		return out, err
 	}

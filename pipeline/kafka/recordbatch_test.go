@@ -105,7 +105,7 @@ func TestDecodeBatches(t *testing.T) {
 		}, nil, 10, "17a [10-10] [14-14]", 18},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			batch, _, err := decodeBatches(&fetchResponse{recordBatch: bytes.Join(c.data, nil), aborted: c.aborted}, c.min)
+			batch, _, err := decodeBatches(&fetchResponse{recordBatch: bytes.Join(c.data, nil), aborted: c.aborted}, c.min, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +129,7 @@ func TestLogAppendTime(t *testing.T) {
 		b[22] |= attributeLogAppendTime
 		binary.BigEndian.PutUint64(b[35:], 5555)
 	})
-	batch, _, err := decodeBatches(&fetchResponse{recordBatch: b}, 0)
+	batch, _, err := decodeBatches(&fetchResponse{recordBatch: b}, 0, nil)
 	records := batch.Records
 	if err != nil || len(records) != 2 || records[0].Time != 5555 || !records[0].Appended || records[1].Time != 5555 {
 		t.Errorf("records %+v, error %v", records, err)
@@ -157,7 +157,7 @@ func TestCorruptBatches(t *testing.T) {
 		{"not compressed", edit(batchAt(t, 10, nil, "abc"), func(b []byte) { b[22] = 4 })},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			batch, _, err := decodeBatches(&fetchResponse{recordBatch: c.data}, 10)
+			batch, _, err := decodeBatches(&fetchResponse{recordBatch: c.data}, 10, nil)
 			if !errors.Is(err, ErrCorrupt) || batch.Records != nil {
 				t.Errorf("records %v, error %v", batch.Records, err)
 			}
@@ -182,7 +182,7 @@ func FuzzDecodeFetch(f *testing.F) {
 		if err != nil {
 			return
 		}
-		batch, _, err := decodeBatches(response, 5)
+		batch, _, err := decodeBatches(response, 5, nil)
 		if err != nil {
 			return
 		}
