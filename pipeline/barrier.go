@@ -34,11 +34,15 @@ func (n *Node) awaitBarriers(ctx context.Context, c *coordinator) (*catalogState
 			return nil, err
 		}
 		if s.logic() >= schemas.LogicVersion {
+			if told {
+				n.waits("")
+			}
 			return s, nil
 		}
 		if !told {
 			n.log.Warn("waiting: the deployment is at an older version of the logic; run `portrait upgrade barrier` of this binary when all nodes "+
 				"should change over", "deployment", s.logic(), "binary", schemas.LogicVersion)
+			n.waits(fmt.Sprintf("the deployment is at version %d of the logic, and this binary is of version %d; run `portrait upgrade barrier` of it", s.logic(), schemas.LogicVersion))
 			told = true
 		}
 		if !sleep(ctx, barrierPoll) {

@@ -96,6 +96,7 @@ type Status struct {
 	Troubles  int64
 	Fenced    string // why this node must believe that its partitions are others'; empty: it need not
 	Clock     string // why this process does not tick; empty: it does
+	Joining   string // why the last attempt to join a group failed; empty: this process is a member, or asks for the first time
 }
 
 // Status returns a snapshot.
@@ -110,6 +111,12 @@ func (n *Node) Status() Status {
 	}
 	if s.Assigned >= 0 && n.fenced() {
 		s.Fenced = fencedText
+	}
+	for _, g := range []*kafka.Group{n.machines, n.routerGroup} {
+		if why := g.Trouble(); why != nil {
+			s.Joining = why.Error()
+			break
+		}
 	}
 	for q := range n.drivers {
 		if d := n.drivers[q].Load(); d != nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,7 @@ type Config struct {
 	Log         *slog.Logger
 	Producer    kafka.ProducerConfig
 	Snapshots   SnapshotConfig
+	Waiting     func(reason string) // hears what OpenNode is waiting for; empty: nothing any more; nil: nobody asks
 
 	// What this process leaves to others of the deployment. Without machines it keeps no state and answers no lookup;
 	// without both it only belongs to the deployment, as a process that does nothing but store facts.
@@ -79,11 +81,8 @@ func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	client.OnWaiting(func(reason error) {
-		c.Log.Warn("waiting for the brokers; if this lasts, check kafka.brokers, tls and sasl in the configuration",
-			"brokers", client.Brokers(), "error", reason)
-	})
 	n := &Node{config: c, log: c.Log, client: client, topics: TopicNames(c.Prefix), keys: c.Keys, profileKey: c.Keys.ProfileKey()}
+	client.OnWaiting(n.awaitsBrokers)
 	opened := n // a return of nil, err sets n first
 	defer func() {
 		if err != nil {
@@ -137,6 +136,24 @@ func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 	n.machines, err = kafka.NewGroup(client, kafka.GroupConfig{ID: machineGroup(c.Prefix), Topic: n.topics.Inbox,
 		MemberFile: filepath.Join(c.DataDir, "machine.member"), OnError: onError, Balancer: balancer{n.claim}})
 	return n, err
+}
+
+// awaitsBrokers tells that no broker answers, and why, or with nil that one does.
+func (n *Node) awaitsBrokers(reason error) {
+	if reason == nil {
+		n.log.Info("the brokers answer")
+		n.waits("")
+		return
+	}
+	n.log.Warn("waiting for the brokers; if this lasts, check kafka.brokers, tls and sasl in the configuration",
+		"brokers", n.client.Brokers(), "error", reason)
+	n.waits(fmt.Sprintf("the brokers %s do not answer (%v)", strings.Join(n.client.Brokers(), ","), reason))
+}
+
+func (n *Node) waits(reason string) {
+	if n.config.Waiting != nil {
+		n.config.Waiting(reason)
+	}
 }
 
 // Advertise says where this node's lookups are served (host:port, as other machines reach it), for nodes that

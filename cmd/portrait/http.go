@@ -111,17 +111,17 @@ func (s *Service) unready() string {
 	st := s.node.Status()
 	if s.config.has(roleMachine) {
 		if st.Assigned < 0 {
-			return "no inbox partition is assigned yet"
+			return "no inbox partition is assigned yet" + because(st.Joining)
 		}
 		if len(st.Machines) < st.Assigned {
 			return fmt.Sprintf("%d of %d inbox partitions are open", len(st.Machines), st.Assigned)
 		}
 	}
 	if s.config.has(roleRouter) && !s.config.has(roleMachine) && len(st.Routers) == 0 {
-		return "no events partition is assigned yet"
+		return "no events partition is assigned yet" + because(st.Joining)
 	}
 	if st.Fenced != "" {
-		return st.Fenced
+		return st.Fenced + because(st.Joining)
 	}
 	if st.Clock != "" {
 		return "clock: " + st.Clock
@@ -143,6 +143,14 @@ func (s *Service) unready() string {
 		return fmt.Sprintf("clickhouse: %d failed attempts since the last stored block", n)
 	}
 	return ""
+}
+
+// because joins a reason to what follows from it.
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
 }
 
 // profile answers GET /v1/profiles/TYPE:VALUE.

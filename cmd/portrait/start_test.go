@@ -1,12 +1,18 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
+
+	"portrait/pipeline/broker"
 )
 
 // A port that somebody has is told before anything is made: no directory, no key, no topic and no deployment.
@@ -29,4 +35,75 @@ func TestBusyPortMakesNothing(t *testing.T) {
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("the data directory: %v; want none", err)
 	}
+}
+
+// While no broker answers, a start says so to who asks, and when one does, it goes on. A running service whose coordinator
+// is gone says why, too.
+func TestReadinessSaysWhyNot(t *testing.T) {
+	dir := t.TempDir()
+	brokerPort, httpAddr := freePort(t), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	config := Config{DataDir: dir, HTTP: httpAddr, ClickHouse: ClickHouseConfig{Off: true}, KeyFile: writer(t, dir)("a.key", strings.Repeat("ab", 32))}
+	config.Kafka.Brokers = []string{fmt.Sprintf("127.0.0.1:%d", brokerPort)}
+	config, err := config.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		s, err := StartService(ctx, config, Catalogs{}, slog.New(slog.DiscardHandler), io.Discard)
+		if err == nil {
+			err = s.Run(ctx)
+			s.Close()
+		}
+		ended <- err
+	}()
+	asked := &process{Running: Running{HTTP: httpAddr}}
+	until := func(path, want string) {
+		t.Helper()
+		for {
+			said, err := asked.get(ctx, path)
+			if err != nil {
+				said = err.Error()
+			}
+			if strings.Contains(said, want) {
+				return
+			}
+			select {
+			case err := <-ended:
+				t.Fatalf("%s: the service ended: %v", path, err)
+			case <-ctx.Done():
+				t.Fatalf("%s: %s; want %s", path, said, want)
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+	waiting := "503 Service Unavailable: starting: waiting: the brokers " + config.Kafka.Brokers[0] + " do not answer ("
+	until("/readyz", waiting)
+	until("/v1/profiles/device_id:a", waiting)
+	until("/metrics", waiting)
+	until("/healthz", "ok")
+	b, err := broker.Start(broker.Config{Port: brokerPort})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until("/readyz", "ready\n")
+	b.Close()
+	until("/readyz", "nothing is applied until it is: ")
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// freePort is a port of loopback that nobody listens on.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
 }

@@ -99,7 +99,8 @@ type Client struct {
 }
 
 // OnWaiting sets who is told once, with the reason, when topics are to be made or verified and no broker has
-// answered for a second or so. It is asked for on until the context ends. Set it before the first use.
+// answered for a second or so, and then, with nil, when one has answered. It is asked for on until the context ends.
+// Set it before the first use.
 func (c *Client) OnWaiting(tell func(reason error)) { c.waiting = tell }
 
 // NewClient prepares a client; connections are opened on demand, so it does not fail for a broker that

@@ -80,7 +80,8 @@ func createTopics(ctx context.Context, client *Client, specs []TopicSpec) error 
 		request.Topics = append(request.Topics, config)
 	}
 	response, err := client.api.CreateTopics(ctx, request)
-	for failures := 1; err != nil; failures++ {
+	failures := 1
+	for ; err != nil; failures++ {
 		if isAuthorization(err) || !pause(ctx, backoff(failures)) {
 			return fmt.Errorf("create topics on %s: %w", strings.Join(client.config.Brokers, ","), describe(err))
 		}
@@ -88,6 +89,9 @@ func createTopics(ctx context.Context, client *Client, specs []TopicSpec) error 
 			client.waiting(describe(err))
 		}
 		response, err = client.api.CreateTopics(ctx, request)
+	}
+	if failures > failuresUntold && client.waiting != nil {
+		client.waiting(nil)
 	}
 	for _, spec := range specs {
 		err := response.Errors[spec.Name]
