@@ -66,6 +66,7 @@ type Node struct {
 	known       []byte        // the catalogue that was the latest then; nil: there was none
 	distrusted  []atomic.Bool // by inbox partition: its state here is damaged
 	troubles    atomic.Int64
+	told        kafka.Complaints // of troubles
 	stages      stages
 	catalogs    compiled
 }
@@ -128,7 +129,10 @@ func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 	n.drivers = make([]atomic.Pointer[machineDriver], n.dep.InboxPartitions)
 	n.routers = newRouters(n)
 	n.assigned.Store(-1)
-	onError := func(err error) { n.trouble("consumer group", err) }
+	onError := func(err error) { // it tells the same now and then only
+		n.troubles.Add(1)
+		n.log.Warn("consumer group", "error", err)
+	}
 	if n.routerGroup, err = kafka.NewGroup(client, kafka.GroupConfig{ID: routerGroup(c.Prefix), Topic: n.topics.Events,
 		MemberFile: filepath.Join(c.DataDir, "router.member"), OnError: onError}); err != nil {
 		return nil, err
@@ -279,8 +283,11 @@ func (n *Node) Topics() Topics { return n.topics }
 // Client is the node's connection to Kafka.
 func (n *Node) Client() *kafka.Client { return n.client }
 
-// trouble notes something that is tried again.
+// trouble notes something that is tried again. What says the same as within the last half minute is only counted: while the
+// broker is away every partition fails twice a second.
 func (n *Node) trouble(what string, err error) {
 	n.troubles.Add(1)
-	n.log.Warn(what, "error", err)
+	if n.told.Due(what+": "+err.Error(), "", time.Now()) {
+		n.log.Warn(what, "error", err)
+	}
 }

@@ -116,6 +116,7 @@ type factsLog struct {
 	fetcher   *kafka.Fetcher
 	records   []clickhouse.Record
 	newest    clickhouse.Record // of the partition, when it was looked for last
+	told      kafka.Complaints
 }
 
 // Seek implements clickhouse.Log.
@@ -133,7 +134,9 @@ func (l *factsLog) Next(ctx context.Context) (clickhouse.Batch, error) {
 			return clickhouse.Batch{}, err
 		}
 		if b.Err != nil {
-			l.log.Warn("facts fetch", "error", b.Err)
+			if l.told.Due("fetch", b.Err.Error(), time.Now()) {
+				l.log.Warn("facts fetch", "error", b.Err)
+			}
 			select {
 			case <-ctx.Done():
 				return clickhouse.Batch{}, ctx.Err()

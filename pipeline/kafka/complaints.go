@@ -12,11 +12,14 @@ const (
 	complainChanged = 5 * time.Second
 )
 
-// complaints keeps what was told of failures that are tried again several times a second, for as long as a broker may be
-// away: a log that is full of them shows nothing else.
-type complaints struct {
+// maxComplaints bounds what is remembered; beyond it everything is news again.
+const maxComplaints = 256
+
+// Complaints keeps what was told of failures that are tried again several times a second, for as long as a broker may be
+// away: a log that is full of them shows nothing else. The zero value is ready, for any goroutine.
+type Complaints struct {
 	mu   sync.Mutex
-	told map[string]complaint // by what fails, a handful of constants
+	told map[string]complaint // by what fails
 }
 
 type complaint struct {
@@ -24,8 +27,8 @@ type complaint struct {
 	at   time.Time
 }
 
-// due reports whether a failure is to be told now.
-func (c *complaints) due(what, text string, now time.Time) bool {
+// Due reports whether a failure is to be told now: at once, 5 s later if text has changed, and every half minute.
+func (c *Complaints) Due(what, text string, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before, known := c.told[what]
@@ -33,15 +36,15 @@ func (c *complaints) due(what, text string, now time.Time) bool {
 	if known && (since < complainChanged || since < complainAgain && text == before.text) {
 		return false
 	}
-	if c.told == nil {
+	if c.told == nil || len(c.told) >= maxComplaints {
 		c.told = map[string]complaint{}
 	}
 	c.told[what] = complaint{text, now}
 	return true
 }
 
-// over forgets what was told: it works again, and the next failure is news.
-func (c *complaints) over(what string) {
+// Over forgets what was told: it works again, and the next failure is news.
+func (c *Complaints) Over(what string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.told, what)

@@ -1,13 +1,14 @@
 package kafka
 
 import (
+	"strconv"
 	"testing"
 	"time"
 )
 
 // What lasts is told at once, when its reason changes, and now and then.
 func TestComplaints(t *testing.T) {
-	var c complaints
+	var c Complaints
 	begin := time.Unix(1_700_000_000, 0)
 	for _, step := range []struct {
 		at         time.Duration
@@ -26,9 +27,20 @@ func TestComplaints(t *testing.T) {
 		{37 * time.Second, "join", "closed", true},
 	} {
 		if step.text == "" {
-			c.over(step.what)
-		} else if got := c.due(step.what, step.text, begin.Add(step.at)); got != step.want {
+			c.Over(step.what)
+		} else if got := c.Due(step.what, step.text, begin.Add(step.at)); got != step.want {
 			t.Errorf("after %v, %s %s: told %v, want %v", step.at, step.what, step.text, got, step.want)
+		}
+	}
+}
+
+// Reasons that are different each time do not pile up.
+func TestComplaintsAreBounded(t *testing.T) {
+	var c Complaints
+	for i := range 10_000 {
+		c.Due(strconv.Itoa(i), "", time.Unix(0, int64(i)))
+		if len(c.told) > maxComplaints {
+			t.Fatalf("%d are remembered", len(c.told))
 		}
 	}
 }

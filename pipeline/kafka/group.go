@@ -53,7 +53,7 @@ type Group struct {
 	pending map[int]int64 // newest offsets not committed yet
 	pulse   pulse
 	again   chan struct{} // asks for a rebalance
-	told    complaints
+	told    Complaints
 	trouble atomic.Pointer[error] // why the last attempt to join failed; nil: it did not
 }
 
@@ -108,7 +108,7 @@ func (g *Group) Run(ctx context.Context, run func(ctx context.Context, assigned 
 		if err == nil {
 			member, away = generation.MemberID, time.Time{}
 			g.trouble.Store(nil)
-			g.told.over("join")
+			g.told.Over("join")
 			g.remember(member)
 			g.joined(generation)
 			generation.Start(func(ended context.Context) { g.generation(ctx, ended, cancel, generation, run) })
@@ -210,7 +210,7 @@ func (g *Group) commit(generation *kafkago.Generation) {
 		g.report("commit", err)
 		return
 	}
-	g.told.over("commit")
+	g.told.Over("commit")
 }
 
 // Committed returns the offset committed last, or -1 if there is none.
@@ -245,7 +245,7 @@ func (g *Group) Trouble() error {
 
 // report tells what failed, unless it was told just now.
 func (g *Group) report(what string, err error) {
-	if g.config.OnError != nil && g.told.due(what, err.Error(), time.Now()) {
+	if g.config.OnError != nil && g.told.Due(what, err.Error(), time.Now()) {
 		g.config.OnError(fmt.Errorf("group %s: %s: %w", g.config.ID, what, err))
 	}
 }

@@ -67,7 +67,7 @@ func (g *Group) beatOnce(ctx context.Context) error {
 	}
 	if err == nil || errors.Is(err, kafkago.RebalanceInProgress) || errors.Is(err, kafkago.IllegalGeneration) {
 		g.pulse.heard.Store(max(int64(sent), 1))
-		g.told.over("heartbeat")
+		g.told.Over("heartbeat")
 		return nil
 	}
 	return describe(err)
