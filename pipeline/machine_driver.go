@@ -42,6 +42,7 @@ type MachineStatus struct {
 	Watermark                    int64 // ms
 	Decided                      int64
 	Cached, Uncut, Timers, Owed  int
+	CachedBytes                  int64
 	Checkpointed                 time.Time // of the newest commit
 	CheckpointError              string    // why checkpoints stand still; empty: they do not
 	Stopped                      string    // why the partition stands, and the command that lets it go on; empty: it does not
@@ -136,7 +137,7 @@ func (d *machineDriver) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("inbox %d: %w", d.partition, err)
 	}
-	config := machine.Config{Deployment: d.node.dep, Partition: d.partition, ProfileKey: d.node.profileKey, CacheNodes: d.node.config.CacheNodes,
+	config := machine.Config{Deployment: d.node.dep, Partition: d.partition, ProfileKey: d.node.profileKey, CacheBytes: d.node.cacheShare(),
 		Compile: d.node.catalogs.compile, Skips: d.skips}
 	m, err := machine.Open(config, db, position, meta)
 	if err != nil {
@@ -342,8 +343,9 @@ func (d *machineDriver) commitDone(err error) error {
 
 func (d *machineDriver) report() {
 	m := d.step.Machine()
+	m.SetCacheBytes(d.node.cacheShare()) // another when partitions came or went
 	d.status.Store(&MachineStatus{Partition: d.partition, Position: m.Position(), High: d.high, Watermark: m.Watermark(),
-		Decided: m.Decided(), Cached: m.Cached(), Uncut: m.Uncut(), Timers: m.Timers(), Owed: d.step.Owed(),
+		Decided: m.Decided(), Cached: m.Cached(), CachedBytes: m.CachedBytes(), Uncut: m.Uncut(), Timers: m.Timers(), Owed: d.step.Owed(),
 		Checkpointed: d.committed, CheckpointError: d.trouble, Counters: m.Counters, Catalog: m.Catalog().Label(),
 		ApplySeconds: d.apply.Seconds(), PublishSeconds: d.publish.Seconds()})
 }

@@ -25,7 +25,7 @@ type Settings struct {
 	Burst      string  `json:"burst,omitempty"`
 	Warmup     float64 `json:"warmup_s,omitempty"`
 	Duration   float64 `json:"duration_s,omitempty"`
-	Cache      int     `json:"cache_nodes,omitempty"`
+	CacheMB    int     `json:"cache_mb,omitempty"`
 	Nodes      int     `json:"nodes,omitempty"` // processes, if they are ones of their own
 	Partitions int     `json:"inbox_partitions,omitempty"`
 	Seed       uint64  `json:"seed"`

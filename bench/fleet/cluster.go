@@ -28,7 +28,7 @@ type Config struct {
 	Model      *traffic.Model // the catalogue
 	Partitions int            // of the inbox
 	Snapshots  bool           // in a directory that all nodes see
-	Cache      int            // identifiers in memory per partition; 0: the default
+	CacheMB    int            // MiB of profiles in memory; 0: the default
 	Out        io.Writer      // progress
 }
 
@@ -75,8 +75,8 @@ func NewCluster(ctx context.Context, config Config) (_ *Cluster, err error) {
 	c.node = fmt.Sprintf("catalog: %q\nkey_file: %q\nprefix: %s\nkafka: {brokers: [%q]}\nclickhouse: {off: true}\n"+
 		"deployment: {inbox_partitions: %d, events_partitions: %d, facts_partitions: %d, doc_interval_ms: %d}\n",
 		catalog, key, c.prefix, c.addr, config.Partitions, eventsPartitions, factsPartitions, docInterval.Milliseconds())
-	if config.Cache > 0 {
-		c.node += fmt.Sprintf("cache_nodes: %d\n", config.Cache)
+	if config.CacheMB > 0 {
+		c.node += fmt.Sprintf("cache_mb: %d\n", config.CacheMB)
 	}
 	if config.Snapshots {
 		c.node += fmt.Sprintf("snapshots: {dir: %q}\n", filepath.Join(config.Dir, "snapshots"))

@@ -18,12 +18,12 @@ type Settings struct {
 	Merges   float64      `json:"merges"`
 	Events   int          `json:"events_per_segment"`
 	Encode   bool         `json:"encode"`
-	Cache    int          `json:"cache_nodes"`
+	CacheMB  int          `json:"cache_mb"`
 	Seed     uint64       `json:"seed"`
 }
 
 func settings(c *Config) Settings {
-	return Settings{Tags: c.Tags, Keys: c.Keys, Profiles: c.Profiles, Merges: c.Merges, Events: c.Events, Encode: c.Encode, Cache: c.Cache, Seed: c.Seed}
+	return Settings{Tags: c.Tags, Keys: c.Keys, Profiles: c.Profiles, Merges: c.Merges, Events: c.Events, Encode: c.Encode, CacheMB: c.CacheMB, Seed: c.Seed}
 }
 
 // segment is one stretch of events. Everything is per event.

@@ -29,7 +29,7 @@ type Config struct {
 	Segments int
 	Warmup   int  // events before the first segment
 	Encode   bool // the encoding of outputs counts, too, as on a partition's goroutine
-	Cache    int  // nodes in memory; 0: as in production
+	CacheMB  int  // MiB of profiles in memory; 0: as in production with one partition
 	Seed     uint64
 	Dir      string    // for the store; must not exist
 	Profile  io.Writer // gets a CPU profile of all segments; nil: none
@@ -112,7 +112,7 @@ func newRig(c Config) (*rig, error) {
 	if r.part, err = r.db.Acquire(0); err != nil {
 		return nil, err
 	}
-	config := machine.Config{Deployment: &r.dep, ProfileKey: keys.ProfileKey(), CacheNodes: c.Cache}
+	config := machine.Config{Deployment: &r.dep, ProfileKey: keys.ProfileKey(), CacheBytes: int64(c.CacheMB) << 20}
 	if r.m, err = machine.Open(config, r.part, 0, nil); err != nil {
 		return nil, err
 	}
@@ -125,10 +125,7 @@ func newRig(c Config) (*rig, error) {
 
 // run preloads, warms up, measures segment by segment, and verifies.
 func (r *rig) run() (*Result, error) {
-	first := [][]byte{r.log.control(wire.Control{Kind: wire.CtlDeployment}),
-		r.log.control(wire.Control{Kind: wire.CtlCatalog, Version: 1, Parts: 1, Body: r.model.YAML()}),
-		r.log.control(wire.Control{Kind: wire.CtlActivate, Version: 1})}
-	if err := r.apply(first); err != nil {
+	if err := r.begin(); err != nil {
 		return nil, err
 	}
 	began := time.Now()
@@ -164,6 +161,19 @@ func (r *rig) run() (*Result, error) {
 	return result, nil
 }
 
+// begin applies the records that a log begins with.
+func (r *rig) begin() error {
+	return r.apply([][]byte{r.log.control(wire.Control{Kind: wire.CtlDeployment}),
+		r.log.control(wire.Control{Kind: wire.CtlCatalog, Version: 1, Parts: 1, Body: r.model.YAML()}),
+		r.log.control(wire.Control{Kind: wire.CtlActivate, Version: 1})})
+}
+
+// checkpoint commits what has changed.
+func (r *rig) checkpoint() error {
+	checkpoint, number := r.m.Cut()
+	return r.commit(&checkpoint, number)
+}
+
 // events applies the next n events of the plan, unmeasured.
 func (r *rig) events(n int) error {
 	for n > 0 {
@@ -194,8 +204,7 @@ func (r *rig) finish(result *Result) error {
 			}
 		}
 	}
-	checkpoint, number := r.m.Cut()
-	if err := r.commit(&checkpoint, number); err != nil {
+	if err := r.checkpoint(); err != nil {
 		return err
 	}
 	sent := r.log.next + int64(r.config.Profiles)

@@ -18,7 +18,7 @@ func TestRun(t *testing.T) {
 	}{
 		{"one tag", Config{Tags: 1, Keys: traffic.Uniform, Profiles: 500}},
 		{"twelve tags, encoded", Config{Tags: 12, Keys: traffic.Zipf, Profiles: 500, Encode: true}},
-		{"merges, state larger than the cache", Config{Tags: 12, Keys: traffic.Uniform, Profiles: 2000, Merges: 0.1, Cache: 300}},
+		{"merges, state larger than the cache", Config{Tags: 12, Keys: traffic.Uniform, Profiles: 2000, Merges: 0.1, CacheMB: 1}},
 		{"merges, encoded", Config{Tags: 12, Keys: traffic.Zipf, Profiles: 500, Merges: 0.1, Encode: true}},
 		{"300 tags", Config{Tags: 300, Keys: traffic.Zipf, Profiles: 200}},
 	} {
@@ -44,7 +44,7 @@ func TestRun(t *testing.T) {
 			if c.config.Merges > 0 && (r.Counters.Merges == 0 || r.Counters.Forwards == 0) {
 				t.Errorf("nothing merged: %+v", r.Counters)
 			}
-			if c.config.Cache > 0 && s.Cold == 0 {
+			if c.config.CacheMB > 0 && s.Cold == 0 {
 				t.Error("no cold read, though the cache is small")
 			}
 		})

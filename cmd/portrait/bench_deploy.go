@@ -76,7 +76,7 @@ func (o *benchTarget) add(c *cobra.Command) {
 	f.StringVar(&o.keys, "keys", "zipf", "who acts: zipf (exponent 0.99) or uniform")
 	f.IntVar(&o.profiles, "profiles", 100_000, "profiles preloaded")
 	f.Float64Var(&o.merges, "merges", 0, "share of events that link a device, for example 0.1; 0: customers only")
-	f.IntVar(&o.cache, "cache", 0, "identifiers in memory per partition (default: as in production)")
+	f.IntVar(&o.cache, "cache", 0, "MiB of profiles in memory (default: as in production)")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the plan")
 }
 
@@ -148,7 +148,7 @@ func prepareBench(ctx context.Context, o *benchTarget, out io.Writer) (_ *benchD
 	if err != nil {
 		return nil, err
 	}
-	d.config = Config{DataDir: dir, HTTP: "127.0.0.1:0", CacheNodes: o.cache}
+	d.config = Config{DataDir: dir, HTTP: "127.0.0.1:0", CacheMB: o.cache}
 	switch o.clickhouse {
 	case "embedded":
 	case "none":

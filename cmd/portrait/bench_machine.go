@@ -57,7 +57,7 @@ allocated. Every event is counted and compared with the plan; the exit code is 1
 	f.IntVar(&c.Segments, "repeats", 5, "segments")
 	f.IntVar(&c.Warmup, "warmup", 100_000, "events before the first segment")
 	f.BoolVar(&c.Encode, "encode", false, "count the encoding of outputs, too, as on a partition's goroutine")
-	f.IntVar(&c.Cache, "cache", 0, "identifiers in memory (default: as in production)")
+	f.IntVar(&c.CacheMB, "cache", 0, "MiB of profiles in memory (default: 256)")
 	f.Uint64Var(&c.Seed, "seed", 1, "seed of the plan")
 	f.StringVar(&profileFile, "cpuprofile", "", "write a CPU profile of the segments there, and tell the stages")
 	f.StringVar(&jsonFile, "json", "", "write the result there as JSON; - for stdout")

@@ -58,7 +58,7 @@ At the end all results are compared with the plan. ClickHouse is not a part of i
 	f.IntVar(&o.tags, "catalog", 12, "tags of the catalogue: 1, 12 or 300")
 	f.StringVar(&o.keys, "keys", "zipf", "who acts: zipf (exponent 0.99) or uniform")
 	f.IntVar(&o.profiles, "profiles", 1_000_000, "profiles preloaded; 50,000 with --rolling unless given")
-	f.IntVar(&o.cache, "cache", 0, "identifiers in memory per partition (default: as in production)")
+	f.IntVar(&o.cache, "cache", 0, "MiB of profiles in memory (default: as in production)")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the plan")
 	f.IntVar(&o.nodes, "nodes", 1, "processes; 3 with --rolling unless given")
 	f.IntVar(&o.partitions, "partitions", 4, "inbox partitions; 8 with --rolling unless given")
@@ -140,7 +140,7 @@ func (o *benchRestart) measure(ctx context.Context) (*drive.Report, error) {
 		return nil, err
 	}
 	cluster, err := fleet.NewCluster(ctx, fleet.Config{Command: []string{self}, Dir: dir, Broker: o.broker, Model: model, Partitions: o.partitions,
-		Snapshots: o.rolling, Cache: o.cache, Out: s.out})
+		Snapshots: o.rolling, CacheMB: o.cache, Out: s.out})
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (o *benchRestart) open(ctx context.Context, s *session) (err error) {
 		return err
 	}
 	s.report = &drive.Report{Kind: "restart", At: time.Now().UTC(), Machine: meter.ThisMachine(), Revision: revision(),
-		Settings: drive.Settings{Broker: o.broker, ClickHouse: "none", Tags: s.model.Tags(), Keys: o.keys, Profiles: o.profiles, Cache: o.cache, Seed: o.seed,
+		Settings: drive.Settings{Broker: o.broker, ClickHouse: "none", Tags: s.model.Tags(), Keys: o.keys, Profiles: o.profiles, CacheMB: o.cache, Seed: o.seed,
 			Rate: o.rate, Nodes: o.nodes, Partitions: o.partitions}}
 	if o.rolling {
 		s.report.Kind = "restart --rolling"

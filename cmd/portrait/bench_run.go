@@ -206,7 +206,7 @@ func connectSession(ctx context.Context, o *benchTarget, kind string,
 	}
 	s.report = &drive.Report{Kind: kind, At: time.Now().UTC(), Machine: meter.ThisMachine(), Revision: revision(),
 		Settings: drive.Settings{Attached: o.attach, Broker: o.broker, ClickHouse: o.clickhouse, Tags: o.tags, Keys: o.keys, Profiles: o.profiles,
-			Merges: o.merges, Cache: o.cache, Seed: o.seed}}
+			Merges: o.merges, CacheMB: o.cache, Seed: o.seed}}
 	if o.events != "" {
 		s.report.Settings.Events, s.report.Settings.Catalog = filepath.Base(o.events), o.catalog
 	}

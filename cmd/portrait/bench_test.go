@@ -18,7 +18,7 @@ func TestBenchRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	o := benchRun{kind: "run", rate: 1000, duration: time.Second, warmup: time.Second, windows: 2, cpuprofile: filepath.Join(t.TempDir(), "cpu")}
-	o.benchTarget = benchTarget{broker: "embedded", clickhouse: "none", tags: 12, keys: "zipf", profiles: 3000, merges: 0.1, cache: 1000, seed: 3,
+	o.benchTarget = benchTarget{broker: "embedded", clickhouse: "none", tags: 12, keys: "zipf", profiles: 3000, merges: 0.1, cache: 1, seed: 3,
 		data: filepath.Join(t.TempDir(), "data")}
 	r, err := o.measure(ctx, traffic.Burst{Factor: 2, Length: 100 * time.Millisecond, Period: time.Second})
 	if err != nil {

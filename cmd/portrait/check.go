@@ -24,7 +24,7 @@ const (
 
 // ownKeys are keys that only one kind of file has at its top.
 var ownKeys = map[fileKind][]string{
-	kindConfig:  {"data_dir", "prefix", "kafka", "clickhouse", "http", "advertise", "roles", "catalog", "key_file", "cache_nodes", "snapshots", "deployment"},
+	kindConfig:  {"data_dir", "prefix", "kafka", "clickhouse", "http", "advertise", "roles", "catalog", "key_file", "cache_mb", "snapshots", "deployment"},
 	kindCatalog: {"name", "aliases", "features", "tags"},
 	kindMapping: {"delimiter", "columns", "event", "event_id", "channel", "time", "properties"},
 }

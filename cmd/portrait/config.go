@@ -14,18 +14,18 @@ import (
 // Config is the configuration file of `portrait run`. What is absent is embedded, or has its default.
 // deploy/portrait.example.yaml explains every key. Printing it shows no password.
 type Config struct {
-	DataDir    string           `yaml:"data_dir"`    // state, and what is embedded; default: the user's data directory
-	Roles      []string         `yaml:"roles"`       // of this process: router, machine, sink; absent: all
-	Prefix     string           `yaml:"prefix"`      // of topics and consumer groups; default portrait
-	Kafka      kafka.Config     `yaml:"kafka"`       // brokers absent: the embedded broker
-	ClickHouse ClickHouseConfig `yaml:"clickhouse"`  // dsn absent: the embedded engine
-	HTTP       string           `yaml:"http"`        // listen address of health, metrics and lookups; default 127.0.0.1:8280
-	Advertise  string           `yaml:"advertise"`   // HOST:PORT at which other nodes' clients reach http; default: http as it is
-	Catalog    string           `yaml:"catalog"`     // file of the catalogue to publish at the start; absent: the shipped private-domain one, once
-	KeyFile    string           `yaml:"key_file"`    // file of the key, unless PORTRAIT_KEY holds it
-	CacheNodes int              `yaml:"cache_nodes"` // identifiers in memory per partition; default 200,000
-	Snapshots  SnapshotsConfig  `yaml:"snapshots"`   // absent: none
-	Deployment DeploymentConfig `yaml:"deployment"`  // used once, when the deployment is founded
+	DataDir    string           `yaml:"data_dir"`   // state, and what is embedded; default: the user's data directory
+	Roles      []string         `yaml:"roles"`      // of this process: router, machine, sink; absent: all
+	Prefix     string           `yaml:"prefix"`     // of topics and consumer groups; default portrait
+	Kafka      kafka.Config     `yaml:"kafka"`      // brokers absent: the embedded broker
+	ClickHouse ClickHouseConfig `yaml:"clickhouse"` // dsn absent: the embedded engine
+	HTTP       string           `yaml:"http"`       // listen address of health, metrics and lookups; default 127.0.0.1:8280
+	Advertise  string           `yaml:"advertise"`  // HOST:PORT at which other nodes' clients reach http; default: http as it is
+	Catalog    string           `yaml:"catalog"`    // file of the catalogue to publish at the start; absent: the shipped private-domain one, once
+	KeyFile    string           `yaml:"key_file"`   // file of the key, unless PORTRAIT_KEY holds it
+	CacheMB    int              `yaml:"cache_mb"`   // MiB of profiles in memory, for all partitions of this process; default 1024
+	Snapshots  SnapshotsConfig  `yaml:"snapshots"`  // absent: none
+	Deployment DeploymentConfig `yaml:"deployment"` // used once, when the deployment is founded
 }
 
 // ClickHouseConfig says where facts go.

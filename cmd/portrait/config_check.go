@@ -59,7 +59,8 @@ const (
 	maxDedupeIDs   = 4096      // an id takes 16 bytes of the profile's limit
 	minDocInterval = 100       // ms: below it every event publishes a document
 	maxDocInterval = 3_600_000 // ms: consumers would bootstrap from documents an hour old
-	minCacheNodes  = 1000      // below it a single batch evicts what it needs
+	minCacheMB     = 1
+	maxCacheMB     = 1 << 20
 )
 
 // check reports every setting that cannot work, as configErrors.
@@ -77,8 +78,8 @@ func (c Config) check() error {
 	if host, port, err := net.SplitHostPort(c.Advertise); c.Advertise != "" && (err != nil || host == "" || !isPort(port) || strings.ContainsAny(host, "/@")) {
 		k.fail("advertise", "write HOST:PORT as other machines reach it, for example portrait-1.example:8280", "%q is no address to be reached at", c.Advertise)
 	}
-	if c.CacheNodes != 0 && c.CacheNodes < minCacheNodes {
-		k.fail("cache_nodes", fmt.Sprintf("at least %d, or leave it out for 200000", minCacheNodes), "%d identifiers in memory", c.CacheNodes)
+	if c.CacheMB != 0 && (c.CacheMB < minCacheMB || c.CacheMB > maxCacheMB) {
+		k.fail("cache_mb", fmt.Sprintf("%d to %d, or leave it out for 1024", minCacheMB, maxCacheMB), "%d MiB of profiles in memory", c.CacheMB)
 	}
 	c.Snapshots.check(k)
 	k.deployment(&c)

@@ -14,7 +14,7 @@ func FuzzConfig(f *testing.F) {
 	}
 	f.Add(text)
 	for _, s := range []string{"", "a", "data_dir: /d\nhttp: x\n", "kafka: {brokers: [a:1, b:2], sasl: {mechanism: PLAIN, user: u, password: p}}", "kafka:\n- 1\n",
-		"clickhouse: {dsn: 'clickhouse://u:p@h:1/d'}", "cache_nodes: 9223372036854775808", "? a\n: b\n", "&a [*a]", "deployment: {sensitive_properties: [1, [2]]}", "--- \n---\n"} {
+		"clickhouse: {dsn: 'clickhouse://u:p@h:1/d'}", "cache_mb: 9223372036854775808", "? a\n: b\n", "&a [*a]", "deployment: {sensitive_properties: [1, [2]]}", "--- \n---\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -26,20 +26,20 @@ func load(t *testing.T, text string) (Config, string, error) {
 
 func TestConfigFaults(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown key":           {"prefix: a\nprefx: b\n", `line 2, column 1: unknown key "prefx" in the configuration; use advertise, cache_nodes`},
+		"unknown key":           {"prefix: a\nprefx: b\n", `line 2, column 1: unknown key "prefx" in the configuration; use advertise, cache_mb`},
 		"unknown key below":     {"deployment:\n  partitions: 4\n", `line 2, column 3: unknown key "partitions" in deployment; use clock`},
 		"key twice":             {"prefix: a\nprefix: b\n", "line 2"},
 		"two documents":         {"prefix: a\n---\nprefix: b\n", "a second YAML document"},
 		"list at the top":       {"- a\n", "the configuration is not a mapping; write key: value pairs"},
 		"text for a mapping":    {"kafka: localhost:9092\n", "line 1, column 8: kafka is not a mapping"},
-		"text for a number":     {"cache_nodes: many\n", "line 1, column 14: cache_nodes is not a whole number"},
+		"text for a number":     {"cache_mb: many\n", "line 1, column 11: cache_mb is not a whole number"},
 		"text for a bool":       {"clickhouse: {off: maybe}\n", "clickhouse.off is neither true nor false"},
 		"text for a list":       {"kafka: {brokers: 'a:1'}\n", "kafka.brokers is not a list"},
 		"list for a text":       {"http: [a]\n", "http is not a text"},
 		"prefix":                {"prefix: a/b\n", "line 1, column 1: \"a/b\" cannot begin the name of a topic"},
 		"http":                  {"http: localhost\n", "is no address to listen on"},
 		"http port":             {"http: 127.0.0.1:70000\n", "is no address to listen on"},
-		"cache":                 {"cache_nodes: 5\n", "line 1, column 1: 5 identifiers in memory; at least 1000"},
+		"cache":                 {"cache_mb: -5\n", "line 1, column 1: -5 MiB of profiles in memory; 1 to 1048576"},
 		"broker without port":   {"kafka:\n  brokers: [kafka]\n", `line 1, column 1: broker "kafka" is not host:port`},
 		"tls without brokers":   {"kafka: {tls: {enabled: true}}\n", "tls or sasl without brokers"},
 		"tls files, not on":     {"kafka: {brokers: ['a:1'], tls: {ca_file: x}}\n", "tls has settings but is not enabled"},
@@ -59,7 +59,7 @@ func TestConfigFaults(t *testing.T) {
 		"document interval":     {"deployment: {doc_interval_ms: 1}\n", "doc_interval_ms is 1; 100 to"},
 		"nameless property":     {"deployment: {sensitive_properties: ['']}\n", "an empty name"},
 		"remembered event ids":  {"deployment: {dedupe_ids: 1000000}\n", "dedupe_ids is 1000000"},
-		"number too large":      {"cache_nodes: 99999999999999999999\n", "cache_nodes"},
+		"number too large":      {"cache_mb: 99999999999999999999\n", "cache_mb"},
 		"role of nobody":        {"roles: [router, judge]\n", `line 1, column 1: "judge" is no role; use router, machine, sink`},
 		"role twice":            {"roles: [sink, sink]\n", "sink stands there twice"},
 		"roles, own broker":     {"roles: [machine]\n", "an embedded broker that no other process has; name the brokers"},
@@ -92,7 +92,7 @@ func TestConfigFaults(t *testing.T) {
 
 // TestConfigFaultsTogether: an author hears of everything at once, in the order of the file.
 func TestConfigFaultsTogether(t *testing.T) {
-	_, _, err := load(t, "cache_nodes: 1\ndeployment:\n  time_zone: Mars\n  clock: sun\nprefix: a b\n")
+	_, _, err := load(t, "cache_mb: -1\ndeployment:\n  time_zone: Mars\n  clock: sun\nprefix: a b\n")
 	if err == nil {
 		t.Fatal("accepted")
 	}
@@ -107,7 +107,7 @@ func TestConfigFaultsTogether(t *testing.T) {
 
 func TestConfigDefaults(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", filepath.Join("some", "where"))
-	for name, text := range map[string]string{"no keys": "# nothing\n", "empty": "", "nulls": "prefix:\nkafka:\ncache_nodes: ~\n"} {
+	for name, text := range map[string]string{"no keys": "# nothing\n", "empty": "", "nulls": "prefix:\nkafka:\ncache_mb: ~\n"} {
 		t.Run(name, func(t *testing.T) {
 			c, _, err := load(t, text)
 			if err != nil {
@@ -134,7 +134,7 @@ func TestExampleConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(c.Kafka.Brokers) != 2 || !c.Kafka.TLS.Enabled || c.Kafka.TLS.CAFile == "" || c.Kafka.SASL.Mechanism != "scram-sha-512" ||
-		c.Kafka.SASL.Password != "hush" || c.Snapshots.S3.SecretKey != "hush" || c.Snapshots.Keep != 2 || c.CacheNodes != 200_000 || c.Deployment.Replication != 3 || len(c.Deployment.SensitiveProps) != 5 {
+		c.Kafka.SASL.Password != "hush" || c.Snapshots.S3.SecretKey != "hush" || c.Snapshots.Keep != 2 || c.CacheMB != 1024 || c.Deployment.Replication != 3 || len(c.Deployment.SensitiveProps) != 5 {
 		t.Errorf("%v", c)
 	}
 	if d := c.proposal(); d.InboxPartitions != 8 || d.ID != "shop-production" {

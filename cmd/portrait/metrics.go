@@ -23,6 +23,7 @@ var metricHelp = map[string][]string{
 	"portrait_watermark_age_seconds":    {"Wall clock minus watermark: how late timers are.", "partition"},
 	"portrait_checkpoint_age_seconds":   {"Since the newest committed checkpoint.", "partition"},
 	"portrait_stopped":                  {"1 while the partition stands at a record until an operator acts.", "partition"},
+	"portrait_cached_bytes":             {"About how much memory they take.", "partition"},
 	"portrait_cached_nodes":             {"Identifiers in memory.", "partition"},
 	"portrait_uncut_nodes":              {"Changed identifiers not yet in a checkpoint.", "partition"},
 	"portrait_timers":                   {"Registered timers.", "partition"},
@@ -97,6 +98,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 			gauge("portrait_snapshot_lag_records", float64(max(0, m.Position-m.Snapshot)), p)
 		}
 		gauge("portrait_cached_nodes", float64(m.Cached), p)
+		gauge("portrait_cached_bytes", float64(m.CachedBytes), p)
 		gauge("portrait_uncut_nodes", float64(m.Uncut), p)
 		gauge("portrait_timers", float64(m.Timers), p)
 		gauge("portrait_outputs_unacknowledged", float64(m.Owed), p)

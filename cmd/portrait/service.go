@@ -153,7 +153,7 @@ func (s *Service) startNode(ctx context.Context, catalogs Catalogs) (err error) 
 	}
 	s.node, err = pipeline.OpenNode(ctx, pipeline.Config{Snapshots: snapshots, Kafka: config, Prefix: s.config.Prefix,
 		DataDir: filepath.Join(s.config.DataDir, "state"), Replication: s.config.Deployment.Replication,
-		CacheNodes: s.config.CacheNodes, Catalog: catalogs.Publish, First: catalogs.First, Deployment: s.config.proposal(), Keys: s.keys, Log: s.log, Waiting: s.waitsFor,
+		CacheBytes: int64(s.config.CacheMB) << 20, Catalog: catalogs.Publish, First: catalogs.First, Deployment: s.config.proposal(), Keys: s.keys, Log: s.log, Waiting: s.waitsFor,
 		NoRouters: !s.config.has(roleRouter), NoMachines: !s.config.has(roleMachine)})
 	return err
 }

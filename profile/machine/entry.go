@@ -22,6 +22,7 @@ type entry struct {
 	cut     int64    // number of the cut that serialised it last
 	id      [16]byte // its profile's; zero: not computed yet
 	size    int      // of its last serialised form, or 0: the next one is about as long
+	held    int      // what cache.held counts for it
 }
 
 // entryVersion is the version of the entries' encoding. In version 1 profiles were as state.encode writes them.
@@ -45,14 +46,37 @@ type cache struct {
 	changed   []*entry // dirty ones, each once
 	bytes     int      // about what they will take in the next cut
 	fresh     int      // of them, what one takes that was not serialised yet: as the mean of the last cut
-	limit     int
+	limit     int      // nodes in memory; 0: held alone is bounded
+	room      int64    // bytes of memory for them
+	held      int64    // about what they take
 	cutting   []*entry // serialised in cuts that are not committed yet
 	futile    int64    // committed when evict last found too little to drop; try again after the next
 	cuts      int64    // number of the last cut
 	committed int64    // number of the last cut that was committed
 }
 
-func (c *cache) init(limit int) { c.nodes, c.limit, c.fresh = map[string]*entry{}, limit, newBytes }
+func (c *cache) init(limit int, room int64) {
+	c.nodes, c.limit, c.room, c.fresh = map[string]*entry{}, limit, room, newBytes
+}
+
+// What an entry takes in memory, by the length of its serialised form: objects and map for each, and texts and lists that
+// are longer in memory than in the store. TestMemoryHeld holds it against the heap.
+const (
+	heldEntry = 700
+	heldTimes = 3
+)
+
+// hold counts an entry whose serialised form is about so long.
+func (c *cache) hold(e *entry, size int) {
+	held := heldEntry + heldTimes*size
+	c.held += int64(held - e.held)
+	e.held = held
+}
+
+// full reports whether more is in memory than a share of what may be.
+func (c *cache) full(tenths int64) bool {
+	return c.limit != 0 && int64(len(c.nodes)) > int64(c.limit)*tenths/10 || c.held > c.room/10*tenths
+}
 
 // dirty marks an entry for the next cut.
 func (c *cache) dirty(e *entry) {
@@ -64,25 +88,24 @@ func (c *cache) dirty(e *entry) {
 }
 
 // evict drops entries whose newest state is in the store, those not used lately first, until a tenth
-// of the limit is free. Go's order of maps decides which; no effect depends on it.
+// of the room is free. Go's order of maps decides which; no effect depends on it.
 func (c *cache) evict() {
-	if len(c.nodes) <= c.limit || c.futile == c.committed+1 {
+	if !c.full(10) || c.futile == c.committed+1 {
 		return
 	}
-	goal := c.limit - c.limit/10
-	for pass := 0; pass < 2 && len(c.nodes) > goal; pass++ {
+	for pass := 0; pass < 2 && c.full(9); pass++ {
 		for id, e := range c.nodes {
-			if len(c.nodes) <= goal {
-				break
-			}
 			if e.used && pass == 0 {
 				e.used = false
 			} else if !e.dirty && e.cut <= c.committed {
 				delete(c.nodes, id)
+				if c.held -= int64(e.held); !c.full(9) {
+					break
+				}
 			}
 		}
 	}
-	if len(c.nodes) > goal {
+	if c.full(9) {
 		c.futile = c.committed + 1
 	}
 }
@@ -96,6 +119,7 @@ func (m *Machine) entry(id string) (*entry, error) {
 	id = strings.Clone(id) // as in lookup
 	e = &entry{Node: *identity.NewNode(id, m.birth()), profile: newState(m.cat), used: true}
 	m.cache.nodes[id] = e
+	m.cache.hold(e, m.cache.fresh)
 	m.cache.dirty(e)
 	return e, nil
 }
@@ -143,6 +167,7 @@ func (m *Machine) lookup(id string) (*entry, error) {
 		return nil, fmt.Errorf("machine: entry of %d bytes: %w", len(value), err)
 	}
 	m.cache.nodes[id] = e
+	m.cache.hold(e, len(value))
 	return e, nil
 }
 
@@ -170,6 +195,7 @@ func (m *Machine) Cut() (profile.Checkpoint, int64) {
 		ends = append(ends, len(slab.B))
 		e.encode(&slab)
 		ends = append(ends, len(slab.B))
+		c.hold(e, e.size)
 		e.dirty, e.cut = false, c.cuts
 	}
 	for i, from := 0, 0; i < len(ends); i += 2 { // only now the slab lies still
@@ -208,6 +234,16 @@ func (m *Machine) timerChanges() int { return len(m.deadlines.changed) + len(m.d
 
 // Cached is how many entries are in memory.
 func (m *Machine) Cached() int { return len(m.cache.nodes) }
+
+// CachedBytes is about how much memory they take.
+func (m *Machine) CachedBytes() int64 { return m.cache.held }
+
+// SetCacheBytes changes Config.CacheBytes: another share of the same memory. No effect depends on it.
+func (m *Machine) SetCacheBytes(n int64) {
+	if n != m.cache.room {
+		m.cache.room, m.cache.futile = n, 0
+	}
+}
 
 // Timers is how many timers are registered.
 func (m *Machine) Timers() int { return m.deadlines.tree.Len() + m.documents.tree.Len() }

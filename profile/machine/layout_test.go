@@ -22,7 +22,7 @@ tags:
   curious: {when: "views > 0"}
 `, 2)
 	m = &Machine{dep: fuzzDeployment(), cat: active, layouts: map[int64]*layout{3: active.layout(), 2: former.layout()}}
-	m.cache.init(10)
+	m.cache.init(10, DefaultCacheBytes)
 	return m, former
 }
 

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
@@ -37,7 +38,8 @@ type Config struct {
 	Deployment *schemas.Deployment
 	Partition  int
 	ProfileKey []byte // keys the hash that makes profile ids; derived from the deployment's key
-	CacheNodes int    // nodes held in memory beyond those not yet committed; 0: 200,000 (about 200 MB)
+	CacheBytes int64  // about how much memory nodes take beyond those not yet committed; 0: DefaultCacheBytes
+	CacheNodes int    // how many of them there are at most; 0: CacheBytes alone bounds them
 	// Compile is CompileCatalog or one that remembers what it returned: the same for the same arguments.
 	// Compiling takes milliseconds of the machine's thread. nil: CompileCatalog.
 	Compile func(yaml []byte, version int64, dep *schemas.Deployment) (*tag.Catalog, error)
@@ -81,6 +83,9 @@ type Machine struct {
 	Counters Counters
 }
 
+// DefaultCacheBytes is what a machine's nodes may take in memory if nobody says: some 200,000 profiles with a dozen tags.
+const DefaultCacheBytes = 256 << 20
+
 // Open restores the machine from the newest checkpoint: the first offset it needs, and the meta that
 // Cut returned with it (nil: a partition without state).
 func Open(c Config, view View, position int64, metaBytes []byte) (*Machine, error) {
@@ -95,10 +100,7 @@ func Open(c Config, view View, position int64, metaBytes []byte) (*Machine, erro
 	for _, t := range m.dep.Identifiers {
 		m.weak[t.Name] = t.Weak
 	}
-	if c.CacheNodes == 0 {
-		c.CacheNodes = 200_000
-	}
-	m.cache.init(c.CacheNodes)
+	m.cache.init(c.CacheNodes, cmp.Or(c.CacheBytes, DefaultCacheBytes))
 	m.host = host{m: m}
 	m.ids = identity.Protocol{Host: &m.host, Bounds: identity.Bounds{Queue: m.dep.QueueLimit, Links: m.dep.LinksRemembered}}
 	none, err := m.compile([]byte("name: none\n"), 0)
