@@ -24,6 +24,8 @@
 //   - At every commit of a router: everything before the offset is in the inboxes.
 //   - At every checkpoint: all outputs before it are acknowledged, by the simulator's own account; no
 //     pointer goes to a younger node; limits hold with reservations; queues and lists are within bounds.
+//   - Of offsets of events that hold none: each is told of as that if the log shows it (a transaction's marker) and a record
+//     is behind it; none that the simulated broker lost.
 //   - Whenever anything is read: no gap, no record or item beyond its bounds, no error.
 //   - At rest: equality as promised, for messages, facts, tag changes, documents, dead letters, the state byte
 //     for byte, and ClickHouse column by column; nothing reserved, proposed, waiting or due; watermarks at

@@ -43,15 +43,21 @@ func (r *inboxReader) read() {
 	}
 }
 
-// frontier is the first offset of an events partition of which not all items are in an inbox.
+// frontier is the first offset of an events partition of which not all items are in an inbox. Of offsets
+// without an event there is one, when a record is behind them.
 func (r *inboxReader) frontier(p int) int64 {
-	for r.done[p] < int64(len(r.w.items[p])) {
-		for k := range r.w.items[p][r.done[p]] {
-			if !r.handed[p][[2]int64{r.done[p], int64(k)}] {
+	for offset := r.done[p]; offset < int64(len(r.w.items[p])); offset++ {
+		for k := range r.w.items[p][offset] {
+			if !r.handed[p][[2]int64{offset, int64(k)}] {
 				return r.done[p]
 			}
 		}
-		r.done[p]++
+		switch {
+		case r.w.voids[p][offset] == holdsRecord:
+			r.done[p] = offset + 1
+		case r.w.reported(p, offset) && !r.handed[p][[2]int64{offset, 0}]:
+			return r.done[p]
+		}
 	}
 	return r.done[p]
 }

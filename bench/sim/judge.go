@@ -19,6 +19,7 @@ func (w *World) judge() {
 		return
 	}
 	w.compare(refs)
+	w.compareHoles(refs)
 	w.compareClickHouse()
 	w.checkRest(refs)
 	if len(w.faults) > 0 {
@@ -98,7 +99,7 @@ func uuidText(b [16]byte) string {
 }
 
 var factKinds = map[wire.FactKind]string{wire.FactEvent: "event", wire.FactDuplicate: "duplicate", wire.FactRejected: "rejected",
-	wire.FactMerge: "merge", wire.FactEdge: "edge", wire.FactTag: "tag", wire.FactProfile: "doc"}
+	wire.FactMerge: "merge", wire.FactEdge: "edge", wire.FactTag: "tag", wire.FactProfile: "doc", wire.FactHole: "hole"}
 
 // translateFacts reads the facts of one machine, and notes the roots of profiles that were absorbed.
 func translateFacts(facts []wire.Fact, now []int64, roots map[string]string) []model.Fact {

@@ -151,6 +151,7 @@ func (w *World) load() {
 		}
 	}
 	p := w.random.IntN(w.Events)
+	w.gap(p)
 	offset, at := w.broker.end(place{w.topics.Events, p}), w.clock
 	if w.has(OwnTimes) {
 		at -= int64(w.random.IntN(2) * w.random.IntN(20_000))
@@ -164,9 +165,10 @@ func (w *World) load() {
 		}
 		w.sent = append(w.sent, &ev)
 	}
-	w.items[p] = append(w.items[p], len(drafts))
+	w.items[p], w.voids[p] = append(w.items[p], len(drafts)), append(w.voids[p], holdsRecord)
 	w.logf("producer: record %d of events %d at %d: %.200s", offset, p, at, text)
 	w.broker.append(request{place{w.topics.Events, p}, []kafka.Record{{Value: []byte(text)}}, at, !w.has(OwnTimes)})
+	w.gap(p)
 }
 
 // poison is a record that is no event of the contract.

@@ -133,7 +133,8 @@ func (w *World) forget() {
 		return ev.At.Offset >= w.broker.end(place{w.topics.Events, ev.At.Partition})
 	})
 	for p := range w.items {
-		w.items[p] = w.items[p][:w.broker.end(place{w.topics.Events, p})]
+		end := w.broker.end(place{w.topics.Events, p})
+		w.items[p], w.voids[p] = w.items[p][:end], w.voids[p][:end]
 	}
 	gone := func(at placeAt) bool { return at.offset >= w.broker.end(place{w.topics.Inbox, at.inbox}) }
 	for at := range w.poisoned {

@@ -165,13 +165,12 @@ func (d *routerDriver) act() {
 		if w.random.IntN(4) == 0 && !w.calm { // the answer takes its time
 			w.clock += int64(w.random.IntN(1_000))
 		}
-		d.batch.Records, d.batch.High = w.broker.read(place{w.topics.Events, d.p}, d.next, 1+w.random.IntN(4))
-		d.batch.Next = d.next + int64(len(d.batch.Records))
+		w.fetchEvents(d.p, d.next, 1+w.random.IntN(4), &d.batch)
 		d.got = d.n.clocks()
 		return
 	}
 	d.fetched = false
-	if n := len(d.batch.Records); n > 0 {
+	if len(d.batch.Records)+len(d.batch.Voids) > 0 {
 		var takeBack func()
 		d.batch.Records, takeBack = lend(d.batch.Records)
 		routed := d.step.Step(d.n.wall(), &d.batch, func() {})

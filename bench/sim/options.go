@@ -80,6 +80,7 @@ type Options struct {
 	History                      bool  // the clock is that of the events, one partition of them in order of time
 	Step                         int64 // ms: with it, how often inboxes without events are told
 	Race                         bool  // the first catalogue comes while events do, not before
+	Holes                        bool  // producers of events write in transactions, and the broker loses records in the middle
 }
 
 // NewOptions returns the options of a seed.
@@ -107,6 +108,7 @@ func NewOptions(seed uint64) Options {
 	if o.Facts == 1 && r.IntN(3) == 0 {
 		o.Window = 6 // a sink that slept finds its tokens forgotten
 	}
+	o.Holes = r.IntN(3) == 0
 	return o
 }
 
@@ -115,7 +117,7 @@ func (o Options) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %d records, %d nodes, partitions %d events, %d inbox, %d facts, %d identifiers of a type", o.Seed, o.Records, o.Nodes, o.Events, o.Inbox, o.Facts, o.People)
 	fmt.Fprintf(&b, ", single %v, shared %v, weak %v, limits %d phones %d devices, queue %d, links %d, ids %d", o.Single, o.Shared, o.Weak, o.MaxPhones, o.MaxDevices, o.QueueLimit, o.Links, o.DedupeIDs)
-	fmt.Fprintf(&b, ", timers %d, cache %d, batch %d, transaction %d, window %d, rows %d, spread %d, race %v, flat %v, upgrade %v, rules %v, history %v, step %d", o.TimersPerRecord, o.CacheNodes, o.Batch, o.Transaction, o.Window, o.Rows, o.Spread, o.Race, o.Flat, o.Upgrade, o.Rules, o.History, o.Step)
+	fmt.Fprintf(&b, ", timers %d, cache %d, batch %d, transaction %d, window %d, rows %d, spread %d, race %v, flat %v, upgrade %v, rules %v, history %v, step %d, holes %v", o.TimersPerRecord, o.CacheNodes, o.Batch, o.Transaction, o.Window, o.Rows, o.Spread, o.Race, o.Flat, o.Upgrade, o.Rules, o.History, o.Step, o.Holes)
 	fmt.Fprintf(&b, "; faults: %v", o.Faults)
 	return b.String()
 }

@@ -62,6 +62,7 @@ func smaller(o Options) (list []Options) {
 	add(func(c *Options) { c.QueueLimit, c.Links, c.DedupeIDs = 64, 256, 64 })
 	add(func(c *Options) { c.Race, c.Flat, c.Shared, c.Weak = false, false, false, false })
 	add(func(c *Options) { c.Upgrade = false })
+	add(func(c *Options) { c.Holes = false })
 	add(func(c *Options) { c.Single = true })
 	return list
 }

@@ -117,7 +117,8 @@ func (w *World) storeOnce(f int, log []kafka.Record) (map[string][]any, error) {
 
 // tableOf names the table of each kind of fact.
 var tableOf = map[wire.FactKind]string{wire.FactEvent: "events", wire.FactDuplicate: "duplicates", wire.FactRejected: "rejections",
-	wire.FactMerge: "identity_merges", wire.FactEdge: "identity_edges", wire.FactTag: "tag_changes", wire.FactProfile: "profiles"}
+	wire.FactMerge: "identity_merges", wire.FactEdge: "identity_edges", wire.FactTag: "tag_changes", wire.FactProfile: "profiles",
+	wire.FactHole: "offsets_without_event"}
 
 // countRows compares the rows of each table with the facts in the log, each once: source, version and the
 // time of the record in which it came first.
@@ -168,7 +169,7 @@ func (w *World) countItems() {
 		}
 	}
 	for p, records := range w.items {
-		want := uint64(0)
+		want := w.holes[p]
 		for _, n := range records {
 			want += uint64(n)
 		}

@@ -57,7 +57,9 @@ type World struct {
 	ids          int
 	past         [][]draft
 	sent         []*model.Event
-	items        [][]int // by events partition and offset: events in the record
+	items        [][]int      // by events partition and offset: events in the record
+	voids        [][]voidKind // by events partition and offset, where there is none
+	holes        []uint64     // by events partition: rows that tell of such offsets
 	coordinators []*coordinator
 	version      int64                 // of the last catalogue
 	lagging      int                   // inbox partition that gets few turns; -1: none
@@ -80,6 +82,7 @@ func NewWorld(o Options, trace *[]string) *World {
 	w.dep = o.deployment()
 	w.hash = w.dep.Hash()
 	w.committed, w.items = make([]int64, o.Events), make([][]int, o.Events)
+	w.voids, w.holes = make([][]voidKind, o.Events), make([]uint64, o.Events)
 	w.commits, w.history = make([][][2]int64, o.Events), start-1_000_000_000
 	w.poisoned, w.operators, w.answered = map[placeAt]bool{}, map[placeAt]wire.Skip{}, map[placeAt]bool{}
 	w.inboxes.init(w)
