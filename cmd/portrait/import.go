@@ -46,7 +46,7 @@ deployment (time_zone, phone_region, …), and the command ends when everything 
 event its time is that of the events, so a year of history passes in a minute. The inputs must then be
 in order of time: a line dated years ahead moves the clock there, and what follows it counts as late.
 Features and tags are exact at the end. Absences that began and ended on the way (a cart abandoned for a
-day) may be missing among the tag changes: events that end them are read ahead of the clock. Machines work
+day) are mostly missing among the tag changes: events that end them are read ahead of the clock. Machines work
 side by side, so a device that two people shared in lines near each other may stay with the second one;
 "deployment: {events_partitions: 1, inbox_partitions: 1}" in --config keeps to the order of the lines.`,
 		Example: `  portrait import events.jsonl.zst
