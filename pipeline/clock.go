@@ -24,12 +24,13 @@ func (n *Node) AdvanceClock(ctx context.Context, stamp int64) error {
 // Rest waits until nothing is on its way: every events record routed, every inbox record applied,
 // every output acknowledged. It looks twice, because a record applied may cause the next.
 func (n *Node) Rest(ctx context.Context) error {
-	calm := 0
+	calm, wait := 0, restPoll
 	for calm < 2 {
 		before := n.applied()
-		if !sleep(ctx, 100*time.Millisecond) {
+		if !sleep(ctx, wait) {
 			return ctx.Err()
 		}
+		wait = min(wait*5/4, restPollMost)
 		busy, err := n.busy(ctx)
 		if err != nil {
 			return err
@@ -42,6 +43,12 @@ func (n *Node) Rest(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Rest looks soon, because what is on its way takes some milliseconds, and seldom once that was wrong.
+const (
+	restPoll     = 4 * time.Millisecond
+	restPollMost = 100 * time.Millisecond
+)
 
 func (n *Node) applied() (sum int64) {
 	for _, m := range n.Status().Machines {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"time"
 
 	"portrait/bench/retail"
 	"portrait/pipeline/importer"
@@ -33,7 +34,7 @@ func runRetail(ctx context.Context, o demoOptions) error {
 	defer source.Close()
 	deployment := DeploymentConfig{Clock: schemas.ClockEvent, DedupeIDs: retail.DedupeIDs, TimeZone: "UTC"}
 	h := history{config: Config{DataDir: dir, Deployment: deployment}, catalog: catalog,
-		until: retail.ReferenceTime, out: os.Stderr, quiet: o.json}
+		until: retail.ReferenceTime, slice: 24 * time.Hour, out: os.Stderr, quiet: o.json}
 	var result *retail.Result
 	_, err = h.run(ctx, []*importer.Source{source}, func(ctx context.Context, s *Service) (err error) {
 		result, err = retail.Evaluate(ctx, func(ctx context.Context, sql string) ([][]string, error) { return clickhouse.Texts(ctx, s.conn, sql) })

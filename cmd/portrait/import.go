@@ -26,7 +26,15 @@ type importOptions struct {
 	fresh                                 bool
 	clock                                 string
 	dedupe                                int
+	slice                                 time.Duration
 }
+
+// defaultSlice is long enough for a year of hours to pass in a minute or two, and short enough for a night in which a cart was
+// left. minSlice is where nothing but waiting would be left.
+const (
+	defaultSlice = 6 * time.Hour
+	minSlice     = time.Minute
+)
 
 func importCommand() *cobra.Command {
 	var o importOptions
@@ -45,8 +53,10 @@ With --new a fresh embedded deployment is made in --data, with what --config say
 deployment (time_zone, phone_region, …), and the command ends when everything is stored. With --clock
 event its time is that of the events, so a year of history passes in a minute. The inputs must then be
 in order of time: a line dated years ahead moves the clock there, and what follows it counts as late.
-Features and tags are exact at the end. Absences that began and ended on the way (a cart abandoned for a
-day) are mostly missing among the tag changes: events that end them are read ahead of the clock. Machines work
+Features and tags are exact at the end, and so is the history of tags, but for absences shorter than --slice:
+history is sent in slices of so much time, and at the end of each the clock catches up. A cart that was left for
+longer before it was paid was abandoned; one that was left for less may not have been. Finer slices take longer, about
+40 ms each. Machines work
 side by side, so a device that two people shared in lines near each other may stay with the second one;
 "deployment: {events_partitions: 1, inbox_partitions: 1}" in --config keeps to the order of the lines.`,
 		Example: `  portrait import events.jsonl.zst
@@ -63,11 +73,15 @@ side by side, so a device that two people shared in lines near each other may st
 	f.BoolVar(&o.fresh, "new", false, "make a fresh embedded deployment in --data, and stop when all is stored")
 	f.StringVar(&o.clock, "clock", "", "with --new: wall or event (default: that of --config, else wall)")
 	f.StringVar(&o.until, "until", "", "with --clock event: advance the clock to this instant at the end (RFC 3339; default: the last event)")
+	f.DurationVar(&o.slice, "slice", defaultSlice, "with --clock event: absences that last so long are in the history of tags; 0: send all in one go")
 	f.IntVar(&o.dedupe, "dedupe-ids", 0, "with --new: event ids a profile remembers (default 64)")
 	return c
 }
 
 func runImport(ctx context.Context, o importOptions, inputs []string) error {
+	if o.slice != 0 && o.slice < minSlice {
+		return fmt.Errorf("import: --slice %v; at least %v, or 0 to send all in one go", o.slice, minSlice)
+	}
 	m, sources, err := openInputs(o.mapping, inputs)
 	if err != nil {
 		return err
@@ -167,7 +181,7 @@ func importFresh(ctx context.Context, o importOptions, m *importer.Mapping, sour
 	if err != nil {
 		return err
 	}
-	h := history{config: config, catalog: text, out: os.Stderr}
+	h := history{config: config, catalog: text, slice: o.slice, out: os.Stderr}
 	if o.until != "" {
 		if h.until, err = time.Parse(time.RFC3339, o.until); err != nil {
 			return fmt.Errorf("import: --until: %w", err)
@@ -231,7 +245,8 @@ func catalogText(name string) ([]byte, error) {
 type history struct {
 	config  Config // of the deployment; http is any free port of loopback, and the event clock has one events partition
 	catalog []byte
-	until   time.Time // event clock: where time ends; zero: with the last event
+	until   time.Time     // event clock: where time ends; zero: with the last event
+	slice   time.Duration // event clock: of what is sent between two looks at the clock; 0: all
 	out     *os.File
 	quiet   bool
 	Elapsed time.Duration // from the first line to the last stored
@@ -258,6 +273,9 @@ func (h *history) run(ctx context.Context, sources []*importer.Source, done func
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.Run(ctx) })
 	job := &importJob{client: s.node.Client(), topic: s.node.Topics().Events, partitions: s.node.Deployment().EventsPartitions, out: h.out, quiet: h.quiet}
+	if h.slice > 0 && config.Deployment.Clock == schemas.ClockEvent {
+		job.pacer = &pacer{node: s.node, span: h.slice}
+	}
 	finished := false
 	group.Go(func() error {
 		defer cancel()

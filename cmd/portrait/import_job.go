@@ -22,6 +22,7 @@ type importJob struct {
 	partitions int
 	out        io.Writer // progress and bad lines
 	quiet      bool      // no progress bar
+	pacer      *pacer    // of a history; nil: all in one go
 
 	Lines, Bad int64
 	Latest     int64 // ms: largest event time sent
@@ -63,6 +64,9 @@ func (j *importJob) source(ctx context.Context, producer *kafka.Producer, s *imp
 				fmt.Fprintf(j.out, "left out: %v\n", bad)
 			}
 			continue
+		}
+		if err := j.pacer.before(ctx, producer, ev.Time); err != nil {
+			return err
 		}
 		j.Lines++
 		j.Latest = max(j.Latest, ev.Time)
