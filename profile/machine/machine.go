@@ -258,19 +258,24 @@ func (m *Machine) routed(from int32, it *wire.Routed) error {
 		m.drop(it.Event)
 		return nil
 	}
-	if it.Rejected != nil {
-		m.fact(wire.Fact{Kind: wire.FactRejected, Version: m.version(), Rejected: it.Rejected})
-		return nil
-	}
-	if it.Hole != nil {
-		// Routers tell each hole whole. Only where the log lost its tail and grew again may one reach back
-		// over offsets that were told of.
-		hole := wire.Hole{At: at, Offsets: min(it.Hole.Offsets, at.Offset-before)}
-		m.fact(wire.Fact{Kind: wire.FactHole, Version: m.version(), Hole: &hole})
+	if it.Event == nil {
+		m.account(it, before)
 		return nil
 	}
 	it.Event.Name = m.cat.Canonical(it.Event.Name)
 	return m.anchored(it.Event, 0)
+}
+
+// account makes the fact of an item without an event; before is the offset of the channel's number before it.
+func (m *Machine) account(it *wire.Routed, before int64) {
+	if it.Rejected != nil {
+		m.fact(wire.Fact{Kind: wire.FactRejected, Version: m.version(), Rejected: it.Rejected})
+		return
+	}
+	// Routers tell each hole whole. Only where the log lost its tail and grew again may one reach back over
+	// offsets that were told of.
+	hole := wire.Hole{At: it.Hole.At, Offsets: min(it.Hole.Offsets, it.Hole.At.Offset-before)}
+	m.fact(wire.Fact{Kind: wire.FactHole, Version: m.version(), Hole: &hole})
 }
 
 // messages applies the items of a machine whose numbers are next in its channel.

@@ -121,7 +121,7 @@ func (m *Machine) skipsGap(from int32, seq uint64) bool {
 }
 
 // skipRecord passes over a whole record. Of one that decodes the marks move, so that its channel has no
-// gap behind it, and its events are accounted for; of one that does not, nothing is known.
+// gap behind it, and its items are accounted for; of one that does not, nothing is known.
 func (m *Machine) skipRecord(value []byte) {
 	m.Counters.Skipped++
 	m.meta.position = m.offset + 1
@@ -133,9 +133,16 @@ func (m *Machine) skipRecord(value []byte) {
 	switch {
 	case r.Source == wire.FromRouter && r.From >= 0 && int(r.From) < m.dep.EventsPartitions:
 		for i := range r.Routed {
-			if at := r.Routed[i].At(); at.Partition == r.From && at.Above(m.meta.marks[r.From]) {
-				m.meta.marks[r.From] = at
-				m.drop(r.Routed[i].Event)
+			it := &r.Routed[i]
+			at, before := it.At(), m.meta.marks[r.From]
+			if at.Partition != r.From || !at.Above(before) {
+				continue
+			}
+			m.meta.marks[r.From] = at
+			if it.Event != nil {
+				m.drop(it.Event)
+			} else if m.ordinal < maxOutputs {
+				m.account(it, before.Offset)
 			}
 		}
 	case r.Source == wire.FromMachine && r.From >= 0 && int(r.From) < m.dep.InboxPartitions:

@@ -3,6 +3,7 @@ package machine_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -254,6 +255,13 @@ func TestSkipOfWholeRecord(t *testing.T) {
 	c, r := poisoned(t)
 	place := int64(len(r.log))
 	r.event(30, testStart+5_000, "device_id:good", "device_id:bad")
+	whole, err := wire.DecodeInbox(r.log[place])
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole.Routed = append([]wire.Routed{{Stamp: testStart + 5_000, Hole: &wire.Hole{At: wire.Position{Offset: 29}, Offsets: 3}}}, whole.Routed...)
+	whole.Routed = append(whole.Routed, wire.Routed{Stamp: testStart + 5_000, Rejected: &wire.Rejected{At: wire.Position{Offset: 31}, Reason: "not_json"}})
+	r.log[place] = encoded(whole)
 	next := c.nextSeq(0)
 	bad := r.add(&wire.InboxRecord{Source: wire.FromMachine, Seq: next, Messages: []wire.Message{{Kind: wire.MsgContinue}, {Kind: wire.MsgForward, To: "device_id:x"}}})
 	r.add(&wire.InboxRecord{Source: wire.FromMachine, Seq: next + 2, Messages: []wire.Message{{Kind: wire.MsgWatermark, Stamp: testStart}}})
@@ -262,14 +270,17 @@ func TestSkipOfWholeRecord(t *testing.T) {
 	if len(stops) != 2 || r.next != int64(len(r.log)) || r.m.Counters.Skipped != 2 {
 		t.Fatalf("stops %v, at %d of %d, %+v", stops, r.next, len(r.log), r.m.Counters)
 	}
-	rejected := 0
+	said := map[string]int{}
 	for _, f := range decodeFacts(out.facts) {
-		if f.Kind == wire.FactRejected {
-			rejected++
+		switch f.Kind {
+		case wire.FactRejected:
+			said[f.Rejected.Reason]++
+		case wire.FactHole:
+			said["hole"] += int(f.Hole.Offsets)
 		}
 	}
-	if rejected != 2 || out.dead != 2 {
-		t.Errorf("%d facts and %d dead letters of 2 events", rejected, out.dead)
+	if want := map[string]int{"skipped_by_operator": 2, "not_json": 1, "hole": 3}; !maps.Equal(said, want) || out.dead != 2 {
+		t.Errorf("facts %v and %d dead letters of 2 events, one that was rejected before, and a hole of 3", said, out.dead)
 	}
 }
 
