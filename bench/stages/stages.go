@@ -48,8 +48,8 @@ var rules = []rule{
 	{"features", []string{"portrait/profile/feature"}},
 	{"timers", []string{"machine.(*timers)", "machine.(*Machine).fire", "machine.(*Machine).register"}},
 	{"facts", []string{"pipeline.(*encoder).facts", "machine.(*Machine).fact"}},
-	{"encode", []string{"pipeline.(*encoder)", "pipeline.(*Node).produceInbox"}},
-	{"inbox decode", []string{"wire.DecodeInbox"}},
+	{"encode", []string{"pipeline.(*encoder)", "pipeline.(*slab)", "pipeline.(*Node).produceInbox"}},
+	{"inbox decode", []string{"wire.DecodeInbox", "wire.(*Memory)"}},
 	{"machine", []string{"portrait/profile/machine"}},
 	{"route", []string{"router.(*Router).item", "portrait/pipeline/normalize", "pipeline.InboxOutput"}}, // the decoder calls item for each event
 	{"decode", []string{"schemas.(*EventDecoder)"}},

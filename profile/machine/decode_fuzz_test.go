@@ -47,7 +47,7 @@ func someState(c *catalog) *state {
 	p.features.set(0, []byte{2, 2})
 	p.features.set(1, []byte{0, 0})
 	p.setTag("curious", "true")
-	p.recent = []recent{{7, 100}, {9, 90}}
+	p.recent.set([]recent{{7, 100}, {9, 90}})
 	p.absorbed = []former{{[16]byte{1}, "phone:2"}}
 	p.events, p.firstSeen, p.lastSeen, p.docAt, p.docDue, p.due = 3, -1, 100, 90, 200, 150
 	p.changeVersion, p.docVersion = 1<<40, 5

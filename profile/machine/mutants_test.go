@@ -44,7 +44,7 @@ var mutants = []mutant{
 	{"the mark of channels", machineFile, "case seq <= mark:", "case seq < 0:", "profile/machine", graphs + "/^no_limits$"},
 	{"gaps", machineFile, "case seq > mark+1:", "case seq < 0:", "profile/machine", "^TestErrors$"},
 	{"another deployment's records", machineFile, "if r.Deployment != m.hash {", "if false {", "profile/machine", "^TestForeignDeployment$"},
-	{"repeats at the source", stateFile, "if p.recent[i].hash == h {", "if false {", "profile/machine", "^TestDuplicatesAtTheSource$"},
+	{"repeats at the source", "profile/machine/recent.go", "if r.ids[from+k].hash == hash {", "if false {", "profile/machine", "^TestDuplicatesAtTheSource$"},
 	{"the closed relation of merges", stateFile, "p.absorbed = append(p.absorbed, q.absorbed...)", "", "profile/machine", graphs + "/^no_limits$"},
 	{"a deadline settled before an event", clockFile, "for k := 0; k < m.dep.TimersPerRecord && e", "for k := 0; k < 0 && e", "profile/machine", "^TestWaveOfTimers$"},
 	{"a timer armed again", clockFile, "m.setDue(e, next)", "_ = next", "profile/machine", "^TestWorldRecomputed$"},

@@ -17,7 +17,7 @@ type state struct {
 	raw           []hashed   // as read from the store, when cat is not the active version
 	tags          []tagValue // ascending by name
 	on            places     // which of def's tags are in tags
-	recent        []recent   // latest event ids, oldest first, bounded
+	recent        recents    // latest event ids, bounded
 	absorbed      []former   // profiles that went into this one
 	events        int64
 	firstSeen     int64 // event time, ms; 0 without events
@@ -37,12 +37,6 @@ type hashed struct {
 
 // tagValue is a tag that is true ("true") or has a value.
 type tagValue struct{ name, value string }
-
-// recent remembers an event id by its hash, and when it came.
-type recent struct {
-	hash uint64
-	at   int64
-}
 
 // former is a profile that was absorbed: the closed relation of merges needs all of them.
 type former struct {
@@ -86,18 +80,12 @@ func (p *state) setTag(tag, value string) {
 // seen reports whether the event id is among the latest, and remembers it if not.
 func (p *state) seen(id string, at int64, limit int) bool {
 	h := xxhash.Sum64String(id)
-	for i := len(p.recent) - 1; i >= 0; i-- {
-		if p.recent[i].hash == h {
-			return true
-		}
+	if p.recent.has(h) {
+		return true
 	}
-	if limit == 0 {
-		return false
+	if limit > 0 {
+		p.recent.add(recent{h, at}, limit)
 	}
-	if len(p.recent) >= limit {
-		p.recent = slices.Delete(p.recent, 0, len(p.recent)-limit+1)
-	}
-	p.recent = append(p.recent, recent{h, at})
 	return false
 }
 
@@ -114,8 +102,8 @@ func (p *state) merge(q *state, c *catalog, limit int) {
 	}
 	p.lastSeen = max(p.lastSeen, q.lastSeen)
 	p.events += q.events
-	p.recent = append(p.recent, q.recent...)
-	slices.SortStableFunc(p.recent, func(a, b recent) int {
+	ids := append(p.recent.list(), q.recent.list()...)
+	slices.SortStableFunc(ids, func(a, b recent) int {
 		if a.at != b.at {
 			return int(min(max(a.at-b.at, -1), 1))
 		}
@@ -126,10 +114,8 @@ func (p *state) merge(q *state, c *catalog, limit int) {
 		}
 		return 0
 	})
-	p.recent = slices.Compact(p.recent)
-	if n := len(p.recent) - limit; n > 0 {
-		p.recent = slices.Delete(p.recent, 0, n)
-	}
+	ids = slices.Compact(ids)
+	p.recent.set(ids[max(0, len(ids)-limit):])
 	p.absorbed = append(p.absorbed, q.absorbed...)
 }
 
@@ -167,13 +153,13 @@ func (p *state) encodeTags(e *wire.Encoder) {
 }
 
 func (p *state) encodeRest(e *wire.Encoder) {
-	e.Uint(uint64(len(p.recent)))
+	e.Uint(uint64(p.recent.len()))
 	before := int64(0) // ids come in order of time, nearly: differences are short
-	for _, r := range p.recent {
+	p.recent.each(func(r recent) {
 		e.Fixed(r.hash)
 		e.Int(r.at - before)
 		before = r.at
-	}
+	})
 	e.Uint(uint64(len(p.absorbed)))
 	for _, f := range p.absorbed {
 		e.UUID(f.profile)
@@ -219,12 +205,13 @@ func (p *state) decodeTags(d *wire.Decoder) {
 }
 
 func (p *state) decodeRest(d *wire.Decoder) {
-	p.recent = make([]recent, d.Count())
+	ids := make([]recent, d.Count())
 	before := int64(0)
-	for i := range p.recent {
-		p.recent[i] = recent{d.Fixed(), before + d.Int()}
-		before = p.recent[i].at
+	for i := range ids {
+		ids[i] = recent{d.Fixed(), before + d.Int()}
+		before = ids[i].at
 	}
+	p.recent.set(ids)
 	p.absorbed = make([]former, d.Count())
 	for i := range p.absorbed {
 		p.absorbed[i] = former{d.UUID(), d.String()}
