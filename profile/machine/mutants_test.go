@@ -23,6 +23,7 @@ const (
 	entryFile     = "profile/machine/entry.go"
 	hostFile      = "profile/machine/host.go"
 	machineFile   = "profile/machine/machine.go"
+	itemsFile     = "profile/machine/items.go"
 	stateFile     = "profile/machine/state.go"
 	partitionFile = "pipeline/partition.go"
 
@@ -40,9 +41,9 @@ var mutants = []mutant{
 	{"what waits follows to the parent", protocolFile, "\tfor _, q := range r.Deferred {\n\t\tp.forwardProposal(parent.ID, q)\n\t}\n", "", "profile/machine", graphs + "/^no_limits$"},
 	{"the queue's bound", protocolFile, "if p.Bounds.fits(len(r.Deferred), proposalBytes(r.Deferred)) {", "if true {", "profile/identity", "^TestQueuesAreBounded$"},
 	{"blocked addresses", protocolFile, "case m.Via == n.ID && p.Host.Blocked(n.ID):", "case false:", "profile/machine", "^TestBlockedOnTheWay$"},
-	{"the mark of routers", machineFile, "m.meta.marks[from] = at", "", "profile/machine", "^TestRouterRepeatsAreDropped$"},
-	{"the mark of channels", machineFile, "case seq <= mark:", "case seq < 0:", "profile/machine", graphs + "/^no_limits$"},
-	{"gaps", machineFile, "case seq > mark+1:", "case seq < 0:", "profile/machine", "^TestErrors$"},
+	{"the mark of routers", itemsFile, "m.meta.marks[from] = at", "", "profile/machine", "^TestRouterRepeatsAreDropped$"},
+	{"the mark of channels", itemsFile, "case seq <= mark:", "case seq < 0:", "profile/machine", graphs + "/^no_limits$"},
+	{"gaps", itemsFile, "case seq > mark+1:", "case seq < 0:", "profile/machine", "^TestErrors$"},
 	{"another deployment's records", machineFile, "if r.Deployment != m.hash {", "if false {", "profile/machine", "^TestForeignDeployment$"},
 	{"repeats at the source", "profile/machine/recent.go", "if r.ids[from+k].hash == hash {", "if false {", "profile/machine", "^TestDuplicatesAtTheSource$"},
 	{"the closed relation of merges", stateFile, "p.absorbed = append(p.absorbed, q.absorbed...)", "", "profile/machine", graphs + "/^no_limits$"},
@@ -55,7 +56,7 @@ var mutants = []mutant{
 	{"the sweep", clockFile, "if m.meta.sweeping && !more {", "if false {", "profile/machine", "^TestActivationInTheMiddle$"},
 	{"tags of dropped rules leave", catalogFile, "changed := m.dropTags(e, why)", "changed := false", "profile/machine", "^TestActivationInTheMiddle$"},
 	{"births are unique in the deployment", entryFile, "b += (int64(m.self) - b%n + n) % n", "_ = n", "profile/machine", "^TestBirthsAreUnique$"},
-	{"what is cut stays in memory until committed", entryFile, "!e.dirty && e.cut <= c.committed", "!e.dirty", "profile/machine", "^TestSameLogSameBytes$"},
+	{"what is cut stays in memory until committed", "profile/machine/cache.go", "!e.dirty && e.cut <= c.committed", "!e.dirty", "profile/machine", "^TestSameLogSameBytes$"},
 	{"a changed entry is cut", countFile, "m.cache.dirty(e)", "", "profile/machine", "^TestSameLogSameBytes$"},
 	{"the chain of changes", countFile, "p.changeVersion = c.Version", "", "profile/machine", "^TestWorldRecomputed$"},
 	{"the tombstone", hostFile, "m.out.Docs = append(m.out.Docs, Doc{Key: uuidText(id), Version: version})", "", "profile/machine", graphs + "/^no_limits$"},
