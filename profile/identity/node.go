@@ -174,8 +174,8 @@ func (w Want) keep() Want {
 	return Want{keep(w.Parent), w.Edge.keep(), strings.Clone(w.Other), strings.Clone(w.Cause)}
 }
 
-func (q Proposal) keep() Proposal {
-	return Proposal{keep(q.Child), keepCounts(q.Counts), q.Edge.keep(), strings.Clone(q.Other), strings.Clone(q.Cause)}
+func (p Proposal) keep() Proposal {
+	return Proposal{keep(p.Child), keepCounts(p.Counts), p.Edge.keep(), strings.Clone(p.Other), strings.Clone(p.Cause)}
 }
 
 func (e Edge) keep() Edge { return Edge{strings.Clone(e.Via), e.Weak} }
