@@ -53,7 +53,7 @@ in order of time: a line dated years ahead moves the clock there, and what follo
 Features and tags are exact at the end, and so is the history of tags, but for absences shorter than --slice:
 history is sent in slices of so much time, and at the end of each the clock catches up. A cart that was left for
 longer before it was paid was abandoned; one that was left for less may not have been. Finer slices take longer, about
-40 ms each. Machines work
+50 ms each. Machines work
 side by side, so a device that two people shared in lines near each other may stay with the second one;
 "deployment: {events_partitions: 1, inbox_partitions: 1}" in --config keeps to the order of the lines.`,
 		Example: `  portrait import events.jsonl.zst
