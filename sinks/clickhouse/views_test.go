@@ -55,6 +55,19 @@ func accountedLog(c Config) *writer {
 	return w
 }
 
+// storeAccounted stores the accounted log as an epoch, and then damages what is stored by statements that name the epoch as %d.
+func storeAccounted(t *testing.T, conn driver.Conn, epoch int, damage string) {
+	t.Helper()
+	c := testConfig(epoch)
+	c.Rule = DefaultRule()
+	runToEnd(t, conn, c, accountedLog(c))
+	for _, statement := range strings.Split(damage, "; ") {
+		if statement != "" {
+			mustExec(t, conn, fmt.Sprintf(statement, epoch))
+		}
+	}
+}
+
 func TestAccountingNotices(t *testing.T) {
 	const columns = "(stored, duplicates, rejected, doubled, missing_offsets, missing_indexes, expected, ok)"
 	const whole = "(64,8,8,0,0,0,80,1)"
@@ -77,12 +90,7 @@ func TestAccountingNotices(t *testing.T) {
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			epoch++
-			c := testConfig(epoch)
-			c.Rule = DefaultRule()
-			runToEnd(t, conn, c, accountedLog(c))
-			if x.damage != "" {
-				mustExec(t, conn, fmt.Sprintf(x.damage, epoch))
-			}
+			storeAccounted(t, conn, epoch, x.damage)
 			get := func(partition int) string {
 				return ask(t, conn, fmt.Sprintf("SELECT %s FROM accounting WHERE epoch = %d AND events_partition = %d", columns, epoch, partition))
 			}
@@ -119,14 +127,7 @@ func TestAccountingOfHoles(t *testing.T) {
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			epoch++
-			c := testConfig(epoch)
-			c.Rule = DefaultRule()
-			runToEnd(t, conn, c, accountedLog(c))
-			for _, damage := range strings.Split(x.damage, "; ") {
-				if damage != "" {
-					mustExec(t, conn, fmt.Sprintf(damage, epoch))
-				}
-			}
+			storeAccounted(t, conn, epoch, x.damage)
 			if got := ask(t, conn, fmt.Sprintf("SELECT %s FROM accounting WHERE epoch = %d AND events_partition = 2", columns, epoch)); got != x.want {
 				t.Errorf("%s\n got %s\nwant %s", columns, got, x.want)
 			}
