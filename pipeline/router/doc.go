@@ -4,8 +4,8 @@
 // Vocabulary. A fetch is what one request returned: records of one events partition in order. An item
 // is one event, or word of one that was rejected; its number (partition, offset, index) is its place in
 // portrait.events. A hole is an item that tells of offsets in a row which never held an event (markers of
-// transactions, records of aborted ones); its number is the last of them. The anchor is the event's identifier of highest priority, and decides the inbox
-// partition. A stamp is a promise: no later item of this fetch has a smaller Kafka timestamp. A tick
+// transactions, records of aborted ones); its number is the last of them. The anchor is the event's identifier of
+// highest priority, and decides the inbox partition. A stamp is a promise: no later item of this fetch has a smaller Kafka timestamp. A tick
 // says the same of everything that was handed on, where no item did (DESIGN.md section 4).
 //
 // Invariants. The router keeps nothing between fetches but the offsets without an event that it passed behind
