@@ -118,7 +118,7 @@ func (f *Feature) Events() []string { return f.events }
 func (f *Feature) Type() ValueKind { return f.kind }
 
 // Continuous reports whether the value changes with every instant: it may be compared only with
-// constants, the cuts of NextChange.
+// constants, which make the cuts of NextChange.
 func (f *Feature) Continuous() bool { return f.kind == KindDuration }
 
 // Bound returns the most bytes a state can take.
@@ -180,8 +180,8 @@ func (f *Feature) Merge(a, b []byte) []byte {
 func (f *Feature) Value(state []byte, now int64) Value { return f.acc.value(state, now) }
 
 // NextChange returns the first instant after now (ms) at which Value differs, if no event comes; of a
-// continuous feature the first at which a comparison (<, <=, >, >=, ==) with one of cuts (ms) does.
-// math.MaxInt64 means never.
+// continuous feature the first at which it reaches one of cuts (ms): is less before, and not any more from then on.
+// Whoever asks whether it is more than c has a cut at c+1. math.MaxInt64 means never.
 func (f *Feature) NextChange(state []byte, now int64, cuts []int64) int64 {
 	if len(state) == 0 {
 		return math.MaxInt64

@@ -59,8 +59,7 @@ func (l *latest) value(state []byte, now int64) Value {
 	}
 }
 
-// nextChange: the age is exactly c at t + c, and more than c from the next millisecond on. Below 0 it
-// never is.
+// nextChange: the age reaches c at t + c. It is 0 at least.
 func (l *latest) nextChange(state []byte, now int64, cuts []int64) int64 {
 	t, n := binary.Varint(state)
 	if n <= 0 || !l.in(t, now) {
@@ -75,12 +74,8 @@ func (l *latest) nextChange(state []byte, now int64, cuts []int64) int64 {
 	}
 	t, now = holdTime(t), holdTime(now)
 	for _, c := range cuts {
-		switch {
-		case c < 0 || c > maxTime:
-		case c > 0 && t+c > now:
+		if c > 0 && c <= maxTime && t+c > now {
 			next = min(next, t+c)
-		case t+c+1 > now:
-			next = min(next, t+c+1)
 		}
 	}
 	return next

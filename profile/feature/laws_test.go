@@ -88,8 +88,8 @@ func TestNextChange(t *testing.T) {
 			state := fold(s.Feature, events)
 			now := drawNow(t, s.scope, events)
 			cuts := rapid.SliceOfN(rapid.Int64Range(-2, s.scope.reach/s.scope.step), 0, 3).Draw(t, "cuts")
-			for i := range cuts {
-				cuts[i] *= s.scope.step
+			for i := range cuts { // on a step, or a millisecond behind it: an age above a constant
+				cuts[i] = cuts[i]*s.scope.step + rapid.Int64Range(0, 1).Draw(t, "behind")
 			}
 			for range 3 {
 				next := s.NextChange(state, now, cuts)
@@ -106,22 +106,17 @@ func TestNextChange(t *testing.T) {
 	})
 }
 
-// seen is what rules can see of a value: all of it, or its comparisons with the cuts.
+// seen is what rules can see of a value: all of it, or which cuts it has reached.
 func seen(s subject, state []byte, at int64, cuts []int64) any {
 	v := s.Value(state, at)
 	if !s.Continuous() {
 		return v
 	}
-	var compared [8]int8
+	var reached [8]bool
 	for i, c := range cuts {
-		switch {
-		case v.Int < c:
-			compared[i] = -1
-		case v.Int > c:
-			compared[i] = 1
-		}
+		reached[i] = v.Int >= c
 	}
-	return [2]any{v.Absent, compared}
+	return [2]any{v.Absent, reached}
 }
 
 func scan(t *rapid.T, s subject, state []byte, now, next int64, cuts []int64) {

@@ -62,8 +62,9 @@ func (c *Catalog) IdentifierReaders() []int { return c.identifierReaders }
 // change without an event; ascending. The result must not be changed.
 func (c *Catalog) Timed() []int { return c.timed }
 
-// Cuts returns the constants, in ms, that rules compare a continuous feature with, ascending, each
-// once; nil for every other feature. The result must not be changed.
+// Cuts returns the values of a continuous feature, in ms, from which on some rule's comparison says something else than
+// below: d for >= and <, the next millisecond for > and <=. Ascending, each once; nil for every other feature. The
+// result must not be changed.
 func (c *Catalog) Cuts(feature int) []int64 { return c.cuts[feature] }
 
 // Limit returns how many identifiers of a base type a profile may hold; 0 for a type that the

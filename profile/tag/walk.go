@@ -118,7 +118,8 @@ func (w *walker) call(e ast.Expr) {
 			}
 		}
 	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
-		if w.comparison(args[0], args[1]) || w.comparison(args[1], args[0]) {
+		above := c.FunctionName() == operators.Greater || c.FunctionName() == operators.LessEquals
+		if w.comparison(args[0], args[1], above) || w.comparison(args[1], args[0], !above) {
 			return
 		}
 	case overloads.Matches:
@@ -157,8 +158,9 @@ func literal(e ast.Expr) string {
 	return string(s)
 }
 
-// comparison takes an age compared with a constant, and reports whether it was one.
-func (w *walker) comparison(age, constant ast.Expr) bool {
+// comparison takes an age compared with a constant, and reports whether it was one. The answer changes at the constant
+// itself, or, above, as soon as the age is more.
+func (w *walker) comparison(age, constant ast.Expr, above bool) bool {
 	i := w.continuous(age)
 	if i < 0 || !closed(constant) {
 		return false
@@ -169,7 +171,10 @@ func (w *walker) comparison(age, constant ast.Expr) bool {
 		w.refuse(constant, "write for example days(30) or duration('30m')", "the constant: "+err.Error())
 		return true
 	}
-	if ms := floorMillis(cut); ms >= 0 { // an age is never negative: nothing changes there
+	if !above {
+		cut-- // at or above d is above d less a nanosecond
+	}
+	if ms := floorMillis(cut) + 1; ms > 0 { // an age is never negative: nothing changes there
 		w.cuts[i] = append(w.cuts[i], ms)
 	}
 	return true
