@@ -17,8 +17,8 @@ import (
 // maxCatalogParts bounds what waits for an activation; a part is at most schemas.BytesPerRecord.
 const maxCatalogParts = 16
 
-// sweepBudget is how many profiles one record moves to the active catalogue: about 1 ms of work.
-const sweepBudget = 32
+// sweepBudget is how many profiles one record moves to the active catalogue: about 4 ms of work.
+const sweepBudget = 128
 
 // catalog is a compiled catalogue with what the machine derives from it.
 type catalog struct {

@@ -20,14 +20,23 @@ var markerDelays = [...]int64{2_000, 10_000}
 // through our log, behind the events that we forward to ourselves.
 func (m *Machine) watermark() int64 { return smallest(m.meta.peers) }
 
-// afterItems lets time pass: timers and the sweep within their budget, a Continue if more is due, the
-// watermark for the others, and markers for the sink.
-func (m *Machine) afterItems() error {
-	more, err := m.fire()
+// afterItems lets time pass behind the n items of a record: timers and the sweep within their budget, a Continue if
+// more is due, the watermark for the others, and markers for the sink.
+//
+// While a Continue is in flight the wave is its affair: what else comes in between fires no more timers than it has
+// items, and does not sweep. Otherwise each of some hundred records a second would bring a full budget, more than the
+// machine can do, and events would wait behind the wave instead of going between. Not none, though: a machine with a
+// backlog, whose Continue waits behind all of it, still keeps its clock in step with the events.
+func (m *Machine) afterItems(n int) error {
+	budget := m.dep.TimersPerRecord
+	if m.meta.continuing {
+		budget = min(budget, n)
+	}
+	more, err := m.fire(budget)
 	if err != nil {
 		return err
 	}
-	if m.meta.sweeping && !more {
+	if m.meta.sweeping && !more && !m.meta.continuing {
 		if more, err = m.sweep(); err != nil {
 			return err
 		}
@@ -50,15 +59,15 @@ func (m *Machine) afterItems() error {
 	return nil
 }
 
-// fire runs at most K due timers, and reports whether one is still due.
-func (m *Machine) fire() (more bool, err error) {
+// fire runs at most so many due timers, and reports whether one is still due.
+func (m *Machine) fire(most int) (more bool, err error) {
 	now := m.watermark()
 	for k := 0; ; k++ {
 		t, ok := m.firstTimer()
 		if !ok || t.due > now {
 			return false, nil
 		}
-		if k >= m.dep.TimersPerRecord || m.ordinal > maxOutputs-outputsOfOne {
+		if k >= most || m.ordinal > maxOutputs-outputsOfOne {
 			return true, nil
 		}
 		e, err := m.entry(t.id)

@@ -155,6 +155,9 @@ func (m *Machine) Committed(cut int64) {
 // Uncut is how many entries have changed since the last cut: what a caller decides by when to cut.
 func (m *Machine) Uncut() int { return len(m.cache.changed) }
 
+// UncutChanges is how many changes the next cut will have, timers included.
+func (m *Machine) UncutChanges() int { return len(m.cache.changed) + m.timerChanges() }
+
 // UncutBytes is about how many bytes the next cut will have.
 func (m *Machine) UncutBytes() int { return m.cache.bytes + timerBytes*m.timerChanges() }
 

@@ -162,7 +162,8 @@ func (m *Machine) Apply(offset int64, value []byte, out *Effects) error {
 	if err != nil {
 		return m.stopped(fmt.Errorf("%w: %w", ErrUnreadable, err))
 	}
-	if n := max(len(r.Routed), len(r.Messages)); n > schemas.ItemsPerRecord {
+	n := max(len(r.Routed), len(r.Messages))
+	if n > schemas.ItemsPerRecord {
 		return m.stopped(fmt.Errorf("%d items, at most %d: %w", n, schemas.ItemsPerRecord, ErrUnreadable))
 	}
 	if r.Deployment != m.hash {
@@ -177,7 +178,7 @@ func (m *Machine) Apply(offset int64, value []byte, out *Effects) error {
 		return m.stopped(err)
 	}
 	m.place = place{}
-	if err := m.afterItems(); err != nil {
+	if err := m.afterItems(n); err != nil {
 		return m.stopped(err)
 	}
 	if m.ordinal > maxOutputs {
