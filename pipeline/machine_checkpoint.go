@@ -16,7 +16,7 @@ import (
 // store.Options.MemTable), which then writes everything three times.
 const (
 	cutBytes    = 7 << 20
-	cutEntries  = 50_000
+	cutChanges  = 75_000
 	cutInterval = 10 * time.Second
 	diskRetry   = time.Second // between tries while the disk is full
 	// maxUncut bounds memory when checkpoints cannot be committed (a full disk, a broker away): the
@@ -27,7 +27,9 @@ const (
 )
 
 // CutDue reports whether so much has changed that the next checkpoint should not wait for its interval.
-func CutDue(m *machine.Machine) bool { return m.Uncut() >= cutEntries || m.UncutBytes() >= cutBytes }
+func CutDue(m *machine.Machine) bool {
+	return m.UncutChanges() >= cutChanges || m.UncutBytes() >= cutBytes
+}
 
 // checkpoint tells the step what was acknowledged, cuts when it is time, and starts a commit. Only
 // two tickets can be open at once, because only one cut can be on its way.

@@ -45,6 +45,7 @@ type machineDriver struct {
 	wake       chan struct{}   // an ack or a commit has come
 	commits    chan error
 	cutAt      time.Time
+	hold       hold
 	committing bool      // a commit goroutine runs, and will send on commits
 	retryAt    time.Time // no commit before
 	committed  time.Time
@@ -216,6 +217,9 @@ func (d *machineDriver) loop(ctx context.Context, batches <-chan kafka.Batch, fe
 			d.atBarrier(ctx)
 		}
 		d.checkpoint()
+		if err := d.release(ctx); err != nil {
+			return err
+		}
 	}
 }
 
@@ -237,16 +241,8 @@ func (d *machineDriver) applied(ctx context.Context, b kafka.Batch) error {
 	d.node.stages.moves.add(d.node.topics.Tags, out)
 	acked := d.ack(&d.acked[ticket&1])
 	for i := range out {
-		ack := acked
-		if at := out[i].Caused; at > 0 && d.node.dep.Clock == schemas.ClockWall {
-			ack = func() {
-				d.node.stages.tag.Observe(time.Since(time.UnixMilli(at)))
-				acked()
-			}
-		}
-		err := d.node.producer.Send(ctx, out[i].Topic, out[i].Partition, out[i].Record, ack)
-		if err != nil {
-			return fmt.Errorf("inbox %d: produce: %w", d.partition, err)
+		if err := d.send(ctx, &out[i], acked); err != nil {
+			return err
 		}
 	}
 	d.publish += time.Since(mid)

@@ -1,6 +1,9 @@
 package pipeline
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // restLimit bounds the last checkpoint. Usually it takes an acknowledgement and a commit, some
 // milliseconds; a broker or a disk that is away must hold up neither a rebalance (10 s) nor a stop.
@@ -12,6 +15,11 @@ const restLimit = 2 * time.Second
 func (d *machineDriver) rest() {
 	limit := time.NewTimer(restLimit)
 	defer limit.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), restLimit)
+	defer cancel()
+	if d.letGo(ctx) != nil {
+		return
+	}
 	for {
 		d.cutAt = time.Time{} // due
 		d.checkpoint()
