@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +21,7 @@ type benchTimers struct {
 	after          time.Duration
 	before, behind time.Duration // of the deadline that is measured
 	rest           time.Duration // beyond after, until everybody is quiet
+	cpuprofile     string
 }
 
 func benchTimersCommand() *cobra.Command {
@@ -44,6 +47,7 @@ cause. At the end every tag is compared with the plan.`,
 	f := c.Flags()
 	f.Float64Var(&o.rate, "rate", 5_000, "events per second meanwhile")
 	f.DurationVar(&o.after, "after", 2*time.Minute, "from the preloaded events to the deadline, whole seconds; preloading must take less")
+	f.StringVar(&o.cpuprofile, "cpuprofile", "", "write a CPU profile of the time around the deadline there")
 	f.StringVar(&jsonFile, "json", "", "write the result there as JSON; - for stdout, and nothing else there")
 	f.StringVar(&htmlFile, "html", "", "write a report with plots there")
 	return c
@@ -70,9 +74,15 @@ func (o *benchTimers) measure(ctx context.Context) (*drive.Report, error) {
 	s.report.Settings.Rate, s.report.Settings.Warmup = o.rate, warmup.Seconds()
 	s.report.Settings.Duration = (o.before + o.behind).Seconds()
 	s.say("%d timers are due in %.0f s", o.profiles, time.Until(due).Seconds())
-	windows, err := s.driver.Run(ctx, drive.Stretch{Rate: o.rate, Warmup: warmup, Duration: o.before + o.behind, Windows: 1})
+	var cpu bytes.Buffer
+	windows, err := s.driver.Run(ctx, drive.Stretch{Rate: o.rate, Warmup: warmup, Duration: o.before + o.behind, Windows: 1, Profile: &cpu})
 	if err != nil {
 		return nil, err
+	}
+	if o.cpuprofile != "" {
+		if err := os.WriteFile(o.cpuprofile, cpu.Bytes(), 0o644); err != nil {
+			return nil, err
+		}
 	}
 	s.report.AddWindows(windows)
 	wave := s.driver.Wave()
