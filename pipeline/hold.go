@@ -23,14 +23,42 @@ const (
 
 // hold is what a machine says to itself and what is not sent yet, in order.
 type hold struct {
-	list  []parcel
-	since time.Time // when the first of them was held
+	list  []held
+	since time.Time // when the first of them came
 }
 
-// parcel is an output with what its acknowledgement calls.
-type parcel struct {
+// held is an output with what its acknowledgement calls.
+type held struct {
 	out *Output
 	ack func()
+}
+
+// keep takes an output of a machine to itself that must wait: because the machine is ahead of its store, or because
+// earlier ones wait. It reports whether it did.
+func (h *hold) keep(o *Output, ack func(), ahead bool, now time.Time) bool {
+	if !ahead && len(h.list) == 0 {
+		return false
+	}
+	if len(h.list) == 0 {
+		h.since = now
+	}
+	h.list = append(h.list, held{o, ack})
+	return true
+}
+
+// due returns what has to go now: nothing, or all of it.
+func (h *hold) due(ahead bool, now time.Time) []held {
+	if len(h.list) == 0 || ahead && now.Sub(h.since) < holdMost {
+		return nil
+	}
+	return h.all()
+}
+
+// all returns what is held, and holds it no longer.
+func (h *hold) all() []held {
+	list := h.list
+	h.list = nil
+	return list
 }
 
 // ahead reports whether the machine is ahead of its store.
@@ -48,11 +76,7 @@ func (d *machineDriver) send(ctx context.Context, o *Output, ack func()) error {
 			acked()
 		}
 	}
-	if o.Topic == d.node.topics.Inbox && o.Partition == d.partition && (len(d.hold.list) > 0 || d.ahead()) {
-		if len(d.hold.list) == 0 {
-			d.hold.since = time.Now()
-		}
-		d.hold.list = append(d.hold.list, parcel{o, ack})
+	if o.Topic == d.node.topics.Inbox && o.Partition == d.partition && d.hold.keep(o, ack, d.ahead(), time.Now()) {
 		return nil
 	}
 	return d.produce(ctx, o, ack)
@@ -65,21 +89,12 @@ func (d *machineDriver) produce(ctx context.Context, o *Output, ack func()) erro
 	return nil
 }
 
-// release sends what is held if the store has caught up, or it was held for long enough.
-func (d *machineDriver) release(ctx context.Context) error {
-	if len(d.hold.list) == 0 || d.ahead() && time.Since(d.hold.since) < holdMost {
-		return nil
-	}
-	return d.letGo(ctx)
-}
-
-func (d *machineDriver) letGo(ctx context.Context) error {
-	for _, p := range d.hold.list {
-		if err := d.produce(ctx, p.out, p.ack); err != nil {
+// release sends what was held.
+func (d *machineDriver) release(ctx context.Context, list []held) error {
+	for _, h := range list {
+		if err := d.produce(ctx, h.out, h.ack); err != nil {
 			return err
 		}
 	}
-	clear(d.hold.list)
-	d.hold.list = d.hold.list[:0]
 	return nil
 }

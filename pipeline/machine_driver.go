@@ -217,7 +217,7 @@ func (d *machineDriver) loop(ctx context.Context, batches <-chan kafka.Batch, fe
 			d.atBarrier(ctx)
 		}
 		d.checkpoint()
-		if err := d.release(ctx); err != nil {
+		if err := d.release(ctx, d.hold.due(d.ahead(), time.Now())); err != nil {
 			return err
 		}
 	}

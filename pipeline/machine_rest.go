@@ -17,7 +17,7 @@ func (d *machineDriver) rest() {
 	defer limit.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), restLimit)
 	defer cancel()
-	if d.letGo(ctx) != nil {
+	if d.release(ctx, d.hold.all()) != nil {
 		return
 	}
 	for {
