@@ -62,7 +62,7 @@ type Deployment struct {
 //   - 4 partitions: two cores drive no more; 8 or 16 are right for a cluster. Never changed later.
 //   - 1 facts partition: each costs an insert per second and table.
 //   - 64 remembered event ids: a producer's retry comes within seconds; 512 for imports of invoices.
-//   - 512 timers per record: about 5 ms of work between two events; a wave takes a way through the log for each.
+//   - 256 timers per record: about 3 ms of work between two events; a wave takes a way through the log for each.
 //   - 256 links, 64 waiting: DESIGN.md section 3. 256 KiB: below the record limit with its tail.
 func DefaultDeployment() Deployment {
 	return Deployment{
@@ -70,7 +70,7 @@ func DefaultDeployment() Deployment {
 		Identifiers: DefaultIdentifierTypes(), Normalization: 1, PhoneRegion: "CN",
 		SensitiveProps: []string{"address", "email", "id_number", "mobile", "phone"},
 		TimeZone:       "Asia/Shanghai", Clock: ClockWall, ClockStep: 3_600_000,
-		DedupeIDs: 64, DocInterval: 10_000, TimersPerRecord: 512,
+		DedupeIDs: 64, DocInterval: 10_000, TimersPerRecord: 256,
 		LinksRemembered: 256, QueueLimit: 64, ProfileLimit: 256 << 10,
 	}
 }
