@@ -35,6 +35,19 @@ func continues(c *cluster, q int) int {
 	return n
 }
 
+// upcoming is the record that a partition applies next, nil if there is none.
+func upcoming(c *cluster, q int) *wire.InboxRecord {
+	b := c.members[q]
+	if int(b.next) >= len(b.log) {
+		return nil
+	}
+	r, err := wire.DecodeInbox(b.log[b.next])
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return r
+}
+
 // TestWaveOfTimers makes a thousand timers due at once. They fire in bounded parts, one Continue in
 // flight, also over crashes; and events between them find their profile as of its deadline.
 func TestWaveOfTimers(t *testing.T) {
@@ -61,13 +74,18 @@ func TestWaveOfTimers(t *testing.T) {
 					c.event(1, "late", "view", c.clock, "device_id:999")
 					c.event(1, "join", "view", c.clock, "device_id:996", "device_id:997")
 				}
-				fired := b.m.Counters.Timers
+				fired, r := b.m.Counters.Timers, upcoming(c, 0)
+				waiting := continues(c, 0) > 0 && (len(r.Messages) == 0 || r.Messages[0].Kind != wire.MsgContinue)
 				if !c.step(0) {
 					break
 				}
-				if now := int(b.m.Counters.Timers - fired); now > 0 {
+				now := int(b.m.Counters.Timers - fired)
+				if now > 0 {
 					waves++
 					most = max(most, now)
+				}
+				if items := max(len(r.Routed), len(r.Messages)); waiting && now > items+2 {
+					t.Errorf("record %d of %d items fired %d timers while a Continue was in flight", n, items, now)
 				}
 				if in := continues(c, 0); in > 1 {
 					t.Fatalf("record %d: %d Continue in flight", n, in)
