@@ -6,8 +6,8 @@
 // accumulator's bytes. A window covers buckets of time: sliding ones have a fixed width counted from
 // 1970, calendar ones are the days of the deployment's zone. With b the width and n = window/b, the
 // value at now covers the buckets k with floor(now/b) - n < k <= floor(now/b), so the oldest bucket
-// leaves as a whole when a new one begins. A cut is a constant that rules compare a continuous value
-// (a recency) with.
+// leaves as a whole when a new one begins. A cut is a value of a continuous feature (a
+// recency) from which on some rule's comparison with a constant says something else than below.
 //
 // Laws, each tested for every kind:
 //
@@ -19,7 +19,7 @@
 //     has left the window at the newest event can be dropped for good.
 //   - A state never takes more than Bound bytes. A window costs by its buckets that hold anything, never
 //     by the time between events. What a bound cuts off is counted (Overflow).
-//   - Value is constant from now until NextChange; for a continuous feature every comparison with a cut is.
+//   - Value is constant from now until NextChange; for a continuous feature, which cuts it has reached is.
 //   - Sums are kept in 128 bits and held at the ends of 64 only when read; a sum that saturates on the
 //     way would break the first law.
 //

@@ -59,7 +59,7 @@ func (l *latest) value(state []byte, now int64) Value {
 	}
 }
 
-// nextChange: the age reaches c at t + c. It is 0 at least.
+// nextChange: the age reaches c at t + c. An age is 0 at least, so a cut of 0 or less is never reached.
 func (l *latest) nextChange(state []byte, now int64, cuts []int64) int64 {
 	t, n := binary.Varint(state)
 	if n <= 0 || !l.in(t, now) {

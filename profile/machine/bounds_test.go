@@ -114,6 +114,43 @@ func TestWaveOfTimers(t *testing.T) {
 	}
 }
 
+// TestSweepLeavesRoom: while a new catalogue's sweep is under way, it goes by its Continue; records of events between sweep
+// nobody, and in the end everybody was swept.
+func TestSweepLeavesRoom(t *testing.T) {
+	const profiles = 1_000
+	c := newCluster(t, 1, 1, waveCatalog, nil)
+	for k := range profiles {
+		c.event(0, fmt.Sprintf("e%d", k), "view", c.clock, fmt.Sprintf("device_id:%d", k))
+	}
+	c.tick()
+	c.rest()
+	c.checkpoint(0)
+	c.activate(2, strings.Replace(waveCatalog, "5s", "9s", 1))
+	b, between := c.members[0], 0
+	before := b.m.Counters.Swept
+	for n := 0; ; n++ {
+		c.event(0, fmt.Sprintf("f%d", n), "view", c.clock, "device_id:other")
+		swept, r := b.m.Counters.Swept, upcoming(c, 0)
+		waiting := continues(c, 0) > 0 && (len(r.Messages) == 0 || r.Messages[0].Kind != wire.MsgContinue)
+		c.step(0)
+		if waiting {
+			between++
+			if b.m.Counters.Swept != swept {
+				t.Fatalf("record %d swept %d profiles while a Continue was in flight", n, b.m.Counters.Swept-swept)
+			}
+		}
+		if b.m.Counters.Swept-before >= profiles {
+			break
+		}
+		if n > 100*profiles {
+			t.Fatalf("%d of %d profiles were swept", b.m.Counters.Swept-before, profiles)
+		}
+	}
+	if between == 0 {
+		t.Error("no record came between")
+	}
+}
+
 // long returns an identifier of a type, as long as routers let through.
 func long(ty string, k int) string {
 	return ty + ":" + strings.Repeat("x", 245) + fmt.Sprintf("%011d", k)

@@ -152,10 +152,11 @@ func (m *Machine) Committed(cut int64) {
 	m.cache.cutting = slices.DeleteFunc(m.cache.cutting, func(e *entry) bool { return e.cut <= m.cache.committed })
 }
 
-// Uncut is how many entries have changed since the last cut: what a caller decides by when to cut.
+// Uncut is how many entries have changed since the last cut, and are held in memory for that.
 func (m *Machine) Uncut() int { return len(m.cache.changed) }
 
-// UncutChanges is how many changes the next cut will have, timers included.
+// UncutChanges is how many changes the next cut will have, timers included: by it and by UncutBytes a caller decides
+// when to cut.
 func (m *Machine) UncutChanges() int { return len(m.cache.changed) + m.timerChanges() }
 
 // UncutBytes is about how many bytes the next cut will have.

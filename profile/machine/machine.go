@@ -143,6 +143,9 @@ func (m *Machine) FactsNext() uint64 { return m.meta.factsSeq }
 // Catalog is the active catalogue; version 0 before the first activation.
 func (m *Machine) Catalog() *tag.Catalog { return m.cat.Catalog }
 
+// Continuing reports whether a wave of timers or a sweep is under way: the machine has told itself to go on with it.
+func (m *Machine) Continuing() bool { return m.meta.continuing }
+
 // Ready reports whether the deployment record, the inbox's first record, was applied.
 func (m *Machine) Ready() bool { return m.meta.deployed }
 

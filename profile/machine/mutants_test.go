@@ -51,6 +51,7 @@ var mutants = []mutant{
 	{"a timer armed again", clockFile, "m.setDue(e, next)", "_ = next", "profile/machine", "^TestWorldRecomputed$"},
 	{"the bound of a wave", clockFile, "if k >= most ||", "if", "profile/machine", "^TestWaveOfTimers$"},
 	{"the room for events in a wave", clockFile, "budget = min(budget, n)", "", "profile/machine", "^TestWaveOfTimers$"},
+	{"a sweep goes by its Continue", clockFile, "&& !more && !m.meta.continuing {", "&& !more {", "profile/machine", "^TestSweepLeavesRoom$"},
 	{"one Continue in flight", clockFile, "if more && !m.meta.continuing {", "if more {", "profile/machine", "^TestWaveOfTimers$"},
 	{"the other machines' watermarks", clockFile, "return smallest(m.meta.peers)", "return m.meta.heard()", "profile/machine", "^TestNoFalseAbsence$"},
 	{"our own watermark through our log", clockFile, "return smallest(m.meta.peers)", "others := append([]int64{1 << 62}, m.meta.peers...)\n\tothers[1+m.self] = 1 << 62\n\treturn smallest(others)", "profile/machine", "^TestNoFalseAbsence$"},

@@ -63,7 +63,7 @@ func (c *Catalog) IdentifierReaders() []int { return c.identifierReaders }
 func (c *Catalog) Timed() []int { return c.timed }
 
 // Cuts returns the values of a continuous feature, in ms, from which on some rule's comparison says something else than
-// below: d for >= and <, the next millisecond for > and <=. Ascending, each once; nil for every other feature. The
+// below: d, rounded up, for >= and <, the next millisecond above it for > and <=. Ascending, each once; nil for every other feature. The
 // result must not be changed.
 func (c *Catalog) Cuts(feature int) []int64 { return c.cuts[feature] }
 

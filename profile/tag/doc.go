@@ -14,9 +14,9 @@
 // # Cuts
 //
 // The age behind a recency grows by itself, so a tag that reads one could change at any instant. A
-// recency may therefore only be compared (< <= > >=) with constants, the cuts, and the machine sets a
-// timer for the next cut only. A cut c, in ms, says: a comparison may change when the age reaches c, or
-// c+1, depending on the operator.
+// recency may therefore only be compared (< <= > >=) with constants, and the machine sets a timer for the
+// next cut only: the age, in ms, from which on a comparison says something else than below. For >= and <
+// that is the constant, rounded up, for > and <= the first whole ms above it.
 //
 // # Invariants
 //

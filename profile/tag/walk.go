@@ -171,12 +171,13 @@ func (w *walker) comparison(age, constant ast.Expr, above bool) bool {
 		w.refuse(constant, "write for example days(30) or duration('30m')", "the constant: "+err.Error())
 		return true
 	}
+	if cut < 0 || cut == 0 && !above {
+		return true // an age is never negative: nothing changes there
+	}
 	if !above {
 		cut-- // at or above d is above d less a nanosecond
 	}
-	if ms := floorMillis(cut) + 1; ms > 0 { // an age is never negative: nothing changes there
-		w.cuts[i] = append(w.cuts[i], ms)
-	}
+	w.cuts[i] = append(w.cuts[i], cut.Milliseconds()+1) // rounded down: an age in whole ms is above 1.5 ms when it is 2
 	return true
 }
 
@@ -207,15 +208,6 @@ func (w *walker) duration(e ast.Expr) (time.Duration, error) {
 		return 0, errNoDuration
 	}
 	return d.Duration, nil
-}
-
-// floorMillis rounds down: an age in whole ms passes 1.5 ms when it goes from 1 to 2.
-func floorMillis(d time.Duration) int64 {
-	ms := d.Milliseconds()
-	if d < 0 && d%time.Millisecond != 0 {
-		ms--
-	}
-	return ms
 }
 
 func (w *walker) comprehension(e ast.Expr) {
