@@ -16,7 +16,7 @@ import (
 // store.Options.MemTable), which then writes everything three times.
 const (
 	cutBytes    = 7 << 20
-	cutChanges  = 75_000
+	cutChanges  = 75_000 // of the 104,000 of such a transaction; the step that goes beyond needs the rest
 	cutInterval = 10 * time.Second
 	diskRetry   = time.Second // between tries while the disk is full
 	// maxUncut bounds memory when checkpoints cannot be committed (a full disk, a broker away): the
@@ -43,7 +43,7 @@ func (d *machineDriver) checkpoint() {
 			d.step.Acked(ticket, int(n))
 		}
 	}
-	if CutDue(d.step.Machine()) || time.Since(d.cutAt) >= cutInterval {
+	if CutDue(d.step.Machine()) || time.Since(d.cutAt) >= d.node.pace.interval {
 		if d.step.cut == nil {
 			d.cutAt = time.Now()
 			d.step.Cut()

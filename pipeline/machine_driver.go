@@ -23,6 +23,7 @@ type MachineStatus struct {
 	Decided                      int64
 	Cached, Uncut, Timers, Owed  int
 	CachedBytes                  int64
+	Held                         int64     // outputs to itself that waited for the store, ever
 	Checkpointed                 time.Time // of the newest commit
 	CheckpointError              string    // why checkpoints stand still; empty: they do not
 	Stopped                      string    // why the partition stands, and the command that lets it go on; empty: it does not
@@ -245,6 +246,11 @@ func (d *machineDriver) applied(ctx context.Context, b kafka.Batch) error {
 			return err
 		}
 	}
+	if failed != nil { // what is said does not depend on where a batch ends
+		if err := d.release(ctx, d.hold.all()); err != nil {
+			return err
+		}
+	}
 	d.publish += time.Since(mid)
 	d.report()
 	return d.met(failed)
@@ -265,7 +271,7 @@ func (d *machineDriver) report() {
 	m := d.step.Machine()
 	m.SetCacheBytes(d.node.cacheShare()) // another when partitions came or went
 	d.status.Store(&MachineStatus{Partition: d.partition, Position: m.Position(), High: d.high, Watermark: m.Watermark(),
-		Decided: m.Decided(), Cached: m.Cached(), CachedBytes: m.CachedBytes(), Uncut: m.Uncut(), Timers: m.Timers(), Owed: d.step.Owed(),
+		Decided: m.Decided(), Cached: m.Cached(), CachedBytes: m.CachedBytes(), Held: d.hold.total, Uncut: m.Uncut(), Timers: m.Timers(), Owed: d.step.Owed(),
 		Checkpointed: d.committed, CheckpointError: d.trouble, Counters: m.Counters, Catalog: m.Catalog().Label(),
 		ApplySeconds: d.apply.Seconds(), PublishSeconds: d.publish.Seconds()})
 }

@@ -41,6 +41,8 @@ type Config struct {
 	// What this process leaves to others of the deployment. Without machines it keeps no state and answers no lookup;
 	// without both it only belongs to the deployment, as a process that does nothing but store facts.
 	NoRouters, NoMachines bool
+
+	pace *pace // tests: instead of production's
 }
 
 // Node runs routers and machines of one process.
@@ -51,6 +53,7 @@ type Node struct {
 	producer    *kafka.Producer
 	topics      Topics
 	dep         *schemas.Deployment
+	pace        pace
 	keys        normalize.Keys
 	profileKey  []byte
 	store       *store.DB
@@ -72,10 +75,6 @@ type Node struct {
 	catalogs    compiled
 }
 
-// patientGap is the largest gap between requests to a topic whose readers can wait. At 5 ms as elsewhere,
-// five partitions of them cost a tenth of a core; larger would hold up checkpoints, which wait for all.
-const patientGap = 40 * time.Millisecond
-
 // OpenNode connects, founds or verifies the deployment, and brings the catalogue to the machines'
 // inboxes. Run then does the work; Close lets go of everything.
 func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
@@ -83,7 +82,7 @@ func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{config: c, log: c.Log, client: client, topics: TopicNames(c.Prefix), keys: c.Keys, profileKey: c.Keys.ProfileKey()}
+	n := &Node{config: c, pace: *cmp.Or(c.pace, &production), log: c.Log, client: client, topics: TopicNames(c.Prefix), keys: c.Keys, profileKey: c.Keys.ProfileKey()}
 	client.OnWaiting(n.awaitsBrokers)
 	opened := n // a return of nil, err sets n first
 	defer func() {
@@ -92,12 +91,7 @@ func OpenNode(ctx context.Context, c Config) (_ *Node, err error) {
 		}
 	}()
 	if c.Producer.QueueRecords == 0 {
-		c.Producer = kafka.DefaultProducerConfig()
-		// Records to inboxes and facts are large and repetitive: a third of the bytes to copy, send and write
-		// is worth more than the microsecond it takes.
-		c.Producer.Compression = kafka.CompressionSnappy
-		// ClickHouse gets a block a second, and documents are for who starts: fewer requests cost them nothing.
-		c.Producer.Gaps = map[string]time.Duration{n.topics.Facts: patientGap, n.topics.Profiles: patientGap}
+		c.Producer = producerDefaults(n.topics)
 	}
 	c.Producer.Echo, c.Producer.Hold = n.topics.Profiles, func() bool { return n.machines != nil && n.fenced() }
 	if n.producer, err = kafka.NewProducer(context.WithoutCancel(ctx), client, c.Producer); err != nil {

@@ -23,6 +23,7 @@ var metricHelp = map[string][]string{
 	"portrait_watermark_age_seconds":    {"Wall clock minus watermark: how late timers are.", "partition"},
 	"portrait_checkpoint_age_seconds":   {"Since the newest committed checkpoint.", "partition"},
 	"portrait_stopped":                  {"1 while the partition stands at a record until an operator acts.", "partition"},
+	"portrait_held_outputs_total":       {"Messages of a machine to itself that waited because checkpoints fell behind a wave of timers.", "partition"},
 	"portrait_cached_bytes":             {"About how much memory they take.", "partition"},
 	"portrait_cached_nodes":             {"Identifiers in memory.", "partition"},
 	"portrait_uncut_nodes":              {"Changed identifiers not yet in a checkpoint.", "partition"},
@@ -102,6 +103,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		gauge("portrait_uncut_nodes", float64(m.Uncut), p)
 		gauge("portrait_timers", float64(m.Timers), p)
 		gauge("portrait_outputs_unacknowledged", float64(m.Owed), p)
+		counter("portrait_held_outputs_total", float64(m.Held), p)
 		counter("portrait_apply_seconds_total", m.ApplySeconds, p)
 		counter("portrait_publish_seconds_total", m.PublishSeconds, p)
 		counter("portrait_events_counted_total", float64(m.Counters.Events), p)
