@@ -35,13 +35,16 @@ const (
 )
 
 // Steady looks for leaks in the samples between two places of the series (seconds); nil if that is too short to tell.
-// Logs and tables keep what retention says, so only the disk of the state is judged.
+// Logs and tables keep what retention says, so only the disk of the state is judged, and nothing of Apache Kafka; ClickHouse
+// keeps files of its tables open, and they are not judged either. Where the broker runs in Portrait's process, its
+// segments and their index are files and memory of that, and the verdict is about them, too.
 func Steady(series []Sample, from, to float64) []Trend {
 	if to-from < SteadyLeast {
 		return nil
 	}
 	from += (to - from) / 3
 	series = slices.DeleteFunc(slices.Clone(series), func(s Sample) bool { return s.At < from || s.At > to })
+	ours := func(name string) bool { return name != "kafka" }
 	var list []Trend
 	for _, kind := range []struct {
 		name, unit string
@@ -50,9 +53,9 @@ func Steady(series []Sample, from, to float64) []Trend {
 		floor      float64
 		judged     func(name string) bool
 	}{
-		{"memory", "bytes", func(s *Sample) map[string]int64 { return s.Memory }, flatShare, flatBytes, nil},
-		{"goroutines", "", func(s *Sample) map[string]int64 { return s.Running }, flatShare, flatGrown, nil},
-		{"files", "", func(s *Sample) map[string]int64 { return s.Files }, flatShare, flatGrown, nil},
+		{"memory", "bytes", func(s *Sample) map[string]int64 { return s.Memory }, flatShare, flatBytes, ours},
+		{"goroutines", "", func(s *Sample) map[string]int64 { return s.Running }, flatShare, flatGrown, ours},
+		{"files", "", func(s *Sample) map[string]int64 { return s.Files }, flatShare, flatGrown, func(name string) bool { return ours(name) && name != "clickhouse" }},
 		{"disk", "bytes", func(s *Sample) map[string]int64 { return s.Disk }, flatDiskShare, flatBytes, func(name string) bool { return name == "state" }},
 	} {
 		points := map[string][][2]float64{}
@@ -67,7 +70,7 @@ func Steady(series []Sample, from, to float64) []Trend {
 				continue
 			}
 			t.What, t.Unit = kind.name+" of "+name, kind.unit
-			t.Judged = kind.judged == nil || kind.judged(name)
+			t.Judged = kind.judged(name)
 			most := max(kind.share*math.Abs(t.From), kind.floor)
 			t.Flat = t.To-t.From <= most
 			t.Why = fmt.Sprintf("%+.3g in %.0f s (%+.3g an hour); flat is at most %+.3g", t.To-t.From, t.Seconds, t.PerHour, most)

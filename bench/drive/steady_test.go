@@ -32,6 +32,9 @@ func TestSteady(t *testing.T) {
 		{"goroutines and files", func(at float64) Sample { return Sample{Running: one(100 + at/10), Files: one(100 + at/12)} },
 			[]string{"goroutines of state", "files of state"}},
 		{"disk of the state", func(at float64) Sample { return Sample{Disk: one(mb * (200 + at))} }, []string{"disk of state"}},
+		{"files of others", func(at float64) Sample {
+			return Sample{Files: map[string]int64{"clickhouse": int64(100 + at), "kafka": int64(100 + at)}, Running: map[string]int64{"kafka": int64(100 + at)}}
+		}, nil},
 		{"disk of the log", func(at float64) Sample { return Sample{Disk: map[string]int64{"broker": int64(mb * at)}} }, nil},
 	} {
 		var leaks []string
