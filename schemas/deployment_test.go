@@ -8,6 +8,7 @@ import "testing"
 func TestDeploymentHashIsStable(t *testing.T) {
 	d := DefaultDeployment()
 	d.ID, d.KeyID, d.KeyCheck = "pinned", "key", "check"
+	d.TimersPerRecord = 128 // a default may change, what a record says may not
 	const want = uint64(0x16116d5f8d4d3f54)
 	if got := d.Hash(); got != want {
 		t.Errorf("the hash of a known record is %#x, was %#x: give new fields omitempty", got, want)
