@@ -29,12 +29,7 @@ func TestEcho(t *testing.T) {
 		send("a", "1")
 		send("b", "1")
 		send("a", "2")
-		for p.Stats().Echoed < 2 {
-			if ctx.Err() != nil {
-				t.Fatalf("%d records were told once more, want 2", p.Stats().Echoed)
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
+		arrived(t, client, topic, 4+2)
 		send("b", "2")
 		records, err := kafka.ReadAll(ctx, client, topic, 0)
 		if err != nil {
@@ -49,6 +44,19 @@ func TestEcho(t *testing.T) {
 			t.Errorf("%s", got)
 		}
 	})
+}
+
+// arrived waits until a partition has n records.
+func arrived(t *testing.T, client *kafka.Client, topic string, n int) {
+	t.Helper()
+	f, ctx := kafka.NewFetcher(client, topic, 0, 0), deadline(t)
+	for have := 0; have < n; {
+		batch, err := f.Next(ctx)
+		if err != nil {
+			t.Fatalf("%d records, want %d: %v", have, n, err)
+		}
+		have += len(batch.Records)
+	}
 }
 
 // TestEchoInPieces: what is told again goes in pieces, and a key that changes while it waits for its piece is left out.
@@ -69,23 +77,14 @@ func TestEchoInPieces(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		wait := func(n int64) {
-			t.Helper()
-			for p.Stats().Echoed < n {
-				if ctx.Err() != nil {
-					t.Fatalf("%d records were told once more, want %d", p.Stats().Echoed, n)
-				}
-				time.Sleep(time.Millisecond)
-			}
-		}
 		p.Echo()
 		send(1)
-		wait(1)
+		arrived(t, client, topic, keys+1)
 		send(2)                   // behind the first piece, before the last
 		first := p.Stats().Echoed // nothing of it is left: all keys have changed since
 		p.Echo()
 		send(3)
-		wait(first + keys)
+		arrived(t, client, topic, 4*keys+int(first))
 		records, err := kafka.ReadAll(ctx, client, topic, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -108,11 +107,18 @@ func TestHold(t *testing.T) {
 	onEach(t, func(t *testing.T, client *kafka.Client) {
 		ctx := deadline(t)
 		compacted, other := newTopic(t, client, 1), newTopic(t, client, 1)
-		var held, asked atomic.Int64
-		held.Store(1)
+		var held atomic.Bool
+		held.Store(true)
+		asked := make(chan struct{})
 		p := newProducer(t, client, func(c *kafka.ProducerConfig) {
 			c.Echo = compacted
-			c.Hold = func() bool { asked.Add(1); return held.Load() == 1 }
+			c.Hold = func() bool {
+				select {
+				case asked <- struct{}{}:
+				default: // nobody waits for the question
+				}
+				return held.Load()
+			}
 		})
 		acked := make(chan struct{})
 		if err := p.Send(ctx, compacted, 0, kafka.Record{Key: []byte("k"), Value: []byte("v")}, func() { close(acked) }); err != nil {
@@ -123,16 +129,17 @@ func TestHold(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-done
-		for asked.Load() < 3 { // it has been asked again, and said so again
-			if ctx.Err() != nil {
+		for range 3 { // it has been asked again, and said so again
+			select {
+			case <-asked:
+			case <-ctx.Done():
 				t.Fatal("nobody asks")
 			}
-			time.Sleep(time.Millisecond)
 		}
 		if _, end, err := client.Offsets(ctx, compacted, 0); err != nil || end != 0 {
 			t.Errorf("%d records while held, %v", end, err)
 		}
-		held.Store(0)
+		held.Store(false)
 		<-acked
 	})
 }
