@@ -70,26 +70,32 @@ func newAisle(t *testing.T) *aisle {
 
 // read follows the tag changes of one partition.
 func (a *aisle) read(t *testing.T, p int) {
-	f := kafka.NewFetcher(a.client, "portrait.tags", p, 0)
+	followTags(t, a.client, p, func(c *schemas.TagChange) {
+		now := time.Now()
+		at, err := time.Parse(time.RFC3339Nano, c.EventTime)
+		if err != nil {
+			t.Error(err)
+		}
+		if c.Tag == "buyer" {
+			a.buyers <- now.Sub(at)
+		}
+	})
+}
+
+// followTags hands on the tag changes of one partition until the test is over.
+func followTags(t *testing.T, client *kafka.Client, p int, see func(*schemas.TagChange)) {
+	f := kafka.NewFetcher(client, "portrait.tags", p, 0)
 	for {
 		batch, err := f.Next(t.Context())
 		if err != nil {
-			return // the test is over
+			return
 		}
-		now := time.Now()
 		for _, r := range batch.Records {
 			var c schemas.TagChange
-			at := time.Time{}
-			err := json.Unmarshal(r.Value, &c)
-			if err == nil {
-				at, err = time.Parse(time.RFC3339Nano, c.EventTime)
-			}
-			if err != nil {
+			if err := json.Unmarshal(r.Value, &c); err != nil {
 				t.Error(err)
 			}
-			if c.Tag == "buyer" {
-				a.buyers <- now.Sub(at)
-			}
+			see(&c)
 		}
 	}
 }

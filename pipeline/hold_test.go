@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -115,26 +114,13 @@ func watchTag(t *testing.T, addr, tag string) func() int {
 	var mu sync.Mutex
 	seen := map[string]bool{}
 	for p := range 4 {
-		f := kafka.NewFetcher(client, "portrait.tags", p, 0)
-		go func() {
-			for {
-				batch, err := f.Next(t.Context())
-				if err != nil {
-					return // the test is over
-				}
+		go followTags(t, client, p, func(c *schemas.TagChange) {
+			if c.Tag == tag {
 				mu.Lock()
-				for _, r := range batch.Records {
-					var c schemas.TagChange
-					if err := json.Unmarshal(r.Value, &c); err != nil {
-						t.Error(err)
-					}
-					if c.Tag == tag {
-						seen[fmt.Sprint(c.ProfileID, c.Version)] = true
-					}
-				}
-				mu.Unlock()
+				defer mu.Unlock()
+				seen[fmt.Sprint(c.ProfileID, c.Version)] = true
 			}
-		}()
+		})
 	}
 	return func() int {
 		mu.Lock()

@@ -13,8 +13,6 @@ const restLimit = 2 * time.Second
 // looks at the directory of a stopped service sees its last state. It may give up at any point: what
 // is not committed is repeated from the log, as after a crash.
 func (d *machineDriver) rest() {
-	limit := time.NewTimer(restLimit)
-	defer limit.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), restLimit)
 	defer cancel()
 	if d.release(ctx, d.hold.all()) != nil {
@@ -32,7 +30,7 @@ func (d *machineDriver) rest() {
 			if d.commitDone(err) != nil || err != nil {
 				return // superseded, or the disk is full: the log has everything
 			}
-		case <-limit.C:
+		case <-ctx.Done():
 			return
 		}
 	}
