@@ -75,7 +75,11 @@ func (o *benchTimers) measure(ctx context.Context) (*drive.Report, error) {
 	s.report.Settings.Duration = (o.before + o.behind).Seconds()
 	s.say("%d timers are due in %.0f s", o.profiles, time.Until(due).Seconds())
 	var cpu bytes.Buffer
-	windows, err := s.driver.Run(ctx, drive.Stretch{Rate: o.rate, Warmup: warmup, Duration: o.before + o.behind, Windows: 1, Profile: &cpu})
+	stretch := drive.Stretch{Rate: o.rate, Warmup: warmup, Duration: o.before + o.behind, Windows: 1}
+	if o.cpuprofile != "" { // else nobody pays for one
+		stretch.Profile = &cpu
+	}
+	windows, err := s.driver.Run(ctx, stretch)
 	if err != nil {
 		return nil, err
 	}
