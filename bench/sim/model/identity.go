@@ -41,9 +41,14 @@ func (j *judge) anchors() {
 		}
 	}
 	for _, ev := range j.Sent {
-		if ids := j.usable(ev); ev.Reject == "" && len(ids) > 0 && j.home[ids[0]] == "" {
-			j.fault("event %s: its anchor %s is in no profile", ev.ID, ids[0])
+		ids := j.usable(ev)
+		if ev.Reject != "" || len(ids) == 0 || j.home[ids[0]] != "" {
+			continue
 		}
+		if j.Unruled && j.home[ev.Identifiers[0]] != "" { // counted before the catalogue that blocks it came: the others were links
+			continue
+		}
+		j.fault("event %s: its anchor %s is in no profile", ev.ID, ids[0])
 	}
 }
 
