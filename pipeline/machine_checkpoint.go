@@ -52,9 +52,10 @@ func (d *machineDriver) checkpoint() {
 	if time.Now().Before(d.retryAt) {
 		return
 	}
-	if c := d.step.Checkpoint(); c != nil {
+	if due := d.step.Due(); due != nil {
 		d.committing = true
 		go func() {
+			c := due.Checkpoint()
 			err := d.db.Commit(c)
 			if err == nil {
 				d.node.keeper.committed(d.partition, c)
@@ -71,7 +72,7 @@ func (d *machineDriver) commitDone(err error) error {
 	switch {
 	case err == nil:
 		d.committed, d.trouble = time.Now(), ""
-		d.node.machines.Commit(d.partition, d.step.cut.checkpoint.Position)
+		d.node.machines.Commit(d.partition, d.step.cut.Position)
 		d.step.Committed()
 		return nil
 	case errors.Is(err, store.ErrDiskFull):

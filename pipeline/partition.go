@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"portrait/pipeline/kafka"
-	"portrait/profile"
 	"portrait/profile/machine"
 )
 
@@ -25,10 +24,9 @@ type Partition struct {
 }
 
 type pendingCut struct {
-	checkpoint profile.Checkpoint
-	number     int64
-	ticket     int64
-	handed     bool
+	*machine.Cut
+	ticket int64
+	handed bool
 }
 
 // Step applies records in order. Every output carries the ticket returned: when it is acknowledged,
@@ -80,31 +78,30 @@ func (p *Partition) Cut() {
 	if p.cut != nil || p.m.Position() == p.last {
 		return
 	}
-	checkpoint, number := p.m.Cut()
-	p.cut = &pendingCut{checkpoint: checkpoint, number: number, ticket: p.ticket}
-	p.last = checkpoint.Position
+	p.cut = &pendingCut{Cut: p.m.Cut(), ticket: p.ticket}
+	p.last = p.cut.Position
 	p.ticket++
 }
 
-// Checkpoint returns the checkpoint that may be committed now, once; nil if there is none.
+// Due returns the cut that may be committed now, once; nil if there is none.
 //
 // Invariant: checkpoint position ≤ acknowledged outputs. A transition can be repeated, never lost.
-func (p *Partition) Checkpoint() *profile.Checkpoint {
+func (p *Partition) Due() *machine.Cut {
 	if p.cut == nil || p.cut.handed || p.owed[p.cut.ticket] > 0 {
 		return nil
 	}
 	p.cut.handed = true
-	return &p.cut.checkpoint
+	return p.cut.Cut
 }
 
-// Committed says that the store has the checkpoint handed out last.
+// Committed says that the store has the cut handed out last.
 func (p *Partition) Committed() {
 	delete(p.owed, p.cut.ticket)
-	p.m.Committed(p.cut.number)
+	p.m.Committed(p.cut.Number)
 	p.cut = nil
 }
 
-// Refused says that the store could not take the checkpoint now; it is handed out again.
+// Refused says that the store could not take the cut now; it is handed out again.
 func (p *Partition) Refused() { p.cut.handed = false }
 
 // Machine is the partition's machine, for lookups and metrics between steps.

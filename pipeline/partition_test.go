@@ -75,7 +75,7 @@ func (s *stepped) step(n int) (int, int64) {
 // TestCheckpointWaitsForAcks walks through the life of two cuts.
 func TestCheckpointWaitsForAcks(t *testing.T) {
 	s := newStepped(t, emptyView{})
-	if s.p.Cut(); s.p.Checkpoint() != nil {
+	if s.p.Cut(); s.p.Due() != nil {
 		t.Fatal("a checkpoint of nothing")
 	}
 	a, first := s.step(2)
@@ -83,7 +83,7 @@ func TestCheckpointWaitsForAcks(t *testing.T) {
 	if first != second {
 		t.Fatalf("tickets %d and %d before any cut", first, second)
 	}
-	if s.p.Checkpoint() != nil {
+	if s.p.Due() != nil {
 		t.Fatal("a checkpoint without a cut")
 	}
 	s.p.Cut()
@@ -95,36 +95,36 @@ func TestCheckpointWaitsForAcks(t *testing.T) {
 		t.Fatalf("%d owed, want %d", s.p.Owed(), a+b+c)
 	}
 	s.p.Acked(first, a+b-1)
-	if s.p.Checkpoint() != nil {
+	if s.p.Due() != nil {
 		t.Fatal("a checkpoint before the last acknowledgement")
 	}
 	s.p.Acked(third, c) // later outputs acknowledged first must not help
-	if s.p.Checkpoint() != nil {
+	if s.p.Due() != nil {
 		t.Fatal("a checkpoint before the last acknowledgement of its own outputs")
 	}
 	s.p.Acked(first, 1)
-	cp := s.p.Checkpoint()
-	if cp == nil || cp.Position != 2 || len(cp.Changes) == 0 {
+	cp := s.p.Due()
+	if cp == nil || cp.Position != 2 || len(cp.Checkpoint().Changes) == 0 {
 		t.Fatalf("checkpoint %+v, want one at position 2", cp)
 	}
-	if s.p.Checkpoint() != nil {
+	if s.p.Due() != nil {
 		t.Fatal("one checkpoint handed out twice")
 	}
 	s.p.Refused()
-	if again := s.p.Checkpoint(); again != cp {
+	if again := s.p.Due(); again != cp {
 		t.Fatal("a refused checkpoint is not handed out again")
 	}
 	s.p.Cut() // one is on its way: no second
 	s.p.Committed()
-	if s.p.Checkpoint() != nil || s.p.Owed() != 0 {
+	if s.p.Due() != nil || s.p.Owed() != 0 {
 		t.Fatalf("after the commit: a checkpoint, or %d owed", s.p.Owed())
 	}
 	s.p.Cut()
-	if cp := s.p.Checkpoint(); cp == nil || cp.Position != 3 {
+	if cp := s.p.Due(); cp == nil || cp.Position != 3 {
 		t.Fatalf("checkpoint %+v, want one at position 3: its outputs were acknowledged before the cut", cp)
 	}
 	s.p.Committed()
-	if s.p.Cut(); s.p.Checkpoint() != nil {
+	if s.p.Cut(); s.p.Due() != nil {
 		t.Fatal("a checkpoint although nothing was applied since")
 	}
 }
@@ -136,7 +136,7 @@ func TestCheckpointHoldsTheStateOfItsCut(t *testing.T) {
 	s.p.Cut()
 	s.step(3)
 	s.p.Acked(ticket, n)
-	cp := s.p.Checkpoint()
+	cp := s.p.Due().Checkpoint()
 	nodes := slices.DeleteFunc(slices.Clone(cp.Changes), func(ch change) bool { return ch.Key[0] != 'n' })
 	if len(nodes) != 1 || string(nodes[0].Key) != "ndevice_id:0-0" {
 		t.Errorf("%d nodes, want the one of the first record", len(nodes))

@@ -163,10 +163,11 @@ func (d *machineDriver) checkpoint() {
 	if d.n.seats.busy[d.q] || d.stop != nil {
 		return
 	}
-	c := d.step.Checkpoint()
-	if c == nil {
+	due := d.step.Due()
+	if due == nil {
 		return
 	}
+	c := due.Checkpoint()
 	for _, b := range d.owed {
 		if b.position <= c.Position {
 			w.fault("machine %d: a checkpoint at %d with %d outputs of records before %d not acknowledged", d.q, c.Position, b.outputs, b.position)

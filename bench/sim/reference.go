@@ -100,8 +100,8 @@ func (w *World) replayWith(q int, skips []wire.Skip) (*reference, error) {
 	}
 	r.watermark = m.Watermark()
 	p.Cut()
-	if c := p.Checkpoint(); c != nil {
-		k, err := h.begin(c, 1<<30)
+	if due := p.Due(); due != nil {
+		k, err := h.begin(due.Checkpoint(), 1<<30)
 		if err != nil {
 			return nil, err
 		}

@@ -10,7 +10,7 @@ import (
 	"portrait/bench/stages"
 	"portrait/pipeline"
 	"portrait/pipeline/kafka"
-	"portrait/profile"
+	"portrait/profile/machine"
 	"portrait/schemas"
 	"portrait/schemas/wire"
 )
@@ -55,7 +55,7 @@ func (r *rig) measured(records [][]byte) error {
 	r.now.apply += time.Since(t0)
 	if pipeline.CutDue(r.m) {
 		t1 := time.Now()
-		checkpoint, number := r.m.Cut()
+		cut := r.m.Cut()
 		t2 := time.Now()
 		c1, err := meter.CPU()
 		if err != nil {
@@ -63,7 +63,7 @@ func (r *rig) measured(records [][]byte) error {
 		}
 		r.now.cut += t2.Sub(t1)
 		r.now.cpu += c1 - c0
-		if err := r.commit(&checkpoint, number); err != nil {
+		if err := r.commit(cut); err != nil {
 			return err
 		}
 		if c0, err = meter.CPU(); err != nil {
@@ -89,8 +89,8 @@ func (r *rig) apply(records [][]byte) error {
 		return err
 	}
 	if pipeline.CutDue(r.m) {
-		checkpoint, number := r.m.Cut()
-		if err := r.commit(&checkpoint, number); err != nil {
+		cut := r.m.Cut()
+		if err := r.commit(cut); err != nil {
 			return err
 		}
 	}
@@ -125,11 +125,11 @@ func (r *rig) encoded(list []kafka.Record) error {
 	return nil
 }
 
-func (r *rig) commit(c *profile.Checkpoint, number int64) error {
-	if err := r.part.Commit(c); err != nil {
+func (r *rig) commit(cut *machine.Cut) error {
+	if err := r.part.Commit(cut.Checkpoint()); err != nil {
 		return err
 	}
-	r.m.Committed(number)
+	r.m.Committed(cut.Number)
 	return nil
 }
 

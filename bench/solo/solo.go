@@ -170,8 +170,8 @@ func (r *rig) begin() error {
 
 // checkpoint commits what has changed.
 func (r *rig) checkpoint() error {
-	checkpoint, number := r.m.Cut()
-	return r.commit(&checkpoint, number)
+	cut := r.m.Cut()
+	return r.commit(cut)
 }
 
 // events applies the next n events of the plan, unmeasured.

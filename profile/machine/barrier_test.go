@@ -44,7 +44,7 @@ func TestBarriers(t *testing.T) {
 	if !errors.As(err, &barrier) || barrier.Version != schemas.LogicVersion+1 || !errors.Is(err, ErrBarrier) || m.Position() != 1 {
 		t.Errorf("a barrier to the next version: %v, at %d", err, m.Position())
 	}
-	checkpoint, _ := m.Cut()
+	checkpoint := m.Cut().Checkpoint()
 	if checkpoint.Position != 1 {
 		t.Errorf("the checkpoint at the barrier is at %d", checkpoint.Position)
 	}
@@ -67,7 +67,7 @@ func TestBarriers(t *testing.T) {
 
 	// As an older binary finds what a newer one has left.
 	m.meta.logic = schemas.LogicVersion + 1
-	beyond, _ := m.Cut()
+	beyond := m.Cut().Checkpoint()
 	if _, err := Open(config, noState{}, 1, beyond.Meta); !errors.Is(err, ErrBarrier) {
 		t.Errorf("a state beyond the barrier: %v", err)
 	}

@@ -168,12 +168,13 @@ func TestGiantProfile(t *testing.T) {
 	state, message := 0, 0
 	watch := func(q int) {
 		b := c.members[q]
-		cp, number := b.m.Cut()
+		cut := b.m.Cut()
+		cp := cut.Checkpoint()
 		for _, ch := range cp.Changes {
 			state = max(state, len(ch.Value))
 		}
-		b.view.commit(&cp)
-		b.m.Committed(number)
+		b.view.commit(cp)
+		b.m.Committed(cut.Number)
 		for _, r := range machine.Roots(b.m) {
 			for what, n := range map[string][2]int{"links": {len(r.Linking), c.dep.LinksRemembered}, "refusals": {len(r.Refused), c.dep.LinksRemembered},
 				"wants": {len(r.Wants), c.dep.QueueLimit}, "proposals": {len(r.Deferred), c.dep.QueueLimit}} {

@@ -215,9 +215,9 @@ func (c *cluster) fault(format string, args ...any) {
 // checkpoint commits a partition's state as of now.
 func (c *cluster) checkpoint(q int) {
 	b := c.members[q]
-	cp, number := b.m.Cut()
-	b.view.commit(&cp)
-	b.m.Committed(number)
+	cut := b.m.Cut()
+	b.view.commit(cut.Checkpoint())
+	b.m.Committed(cut.Number)
 }
 
 // restart loses what is not committed, as a crash does: the log is applied again from the checkpoint.

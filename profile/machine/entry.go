@@ -1,12 +1,9 @@
 package machine
 
 import (
-	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 
-	"portrait/profile"
 	"portrait/profile/identity"
 	"portrait/schemas"
 	"portrait/schemas/wire"
@@ -109,60 +106,6 @@ func (e *entry) encode(enc *wire.Encoder) {
 	}
 	e.size = len(enc.B) - before
 }
-
-// Cut serialises what changed since the last cut, and returns its number. It must be called between
-// two records; Committed tells the machine when the store has it.
-func (m *Machine) Cut() (profile.Checkpoint, int64) {
-	c := &m.cache
-	c.cuts++
-	changes := make([]profile.Change, 0, len(c.changed)+m.timerChanges()+len(m.unsaved))
-	slab := wire.Encoder{B: make([]byte, 0, c.bytes+c.bytes/8)} // one allocation, not two per entry
-	ends := make([]int, 0, 2*len(c.changed))
-	for _, e := range c.changed {
-		slab.B = append(append(slab.B, nodePrefix), e.ID...)
-		ends = append(ends, len(slab.B))
-		e.encode(&slab)
-		ends = append(ends, len(slab.B))
-		c.hold(e, e.size)
-		e.dirty, e.cut = false, c.cuts
-	}
-	for i, from := 0, 0; i < len(ends); i += 2 { // only now the slab lies still
-		key, end := ends[i], ends[i+1]
-		changes = append(changes, profile.Change{Key: slab.B[from:key:key], Value: slab.B[key:end:end]})
-		from = end
-	}
-	if n := len(c.changed); n > 0 {
-		c.fresh = max(newBytes, len(slab.B)/n) // too low a guess makes cuts that no transaction holds
-	}
-	c.cutting = append(c.cutting, c.changed...)
-	clear(c.changed)
-	c.changed, c.bytes = c.changed[:0], 0
-	changes = m.documents.cut(m.deadlines.cut(changes))
-	for key, value := range m.unsaved { // sorted below
-		changes = append(changes, profile.Change{Key: []byte(key), Value: value})
-	}
-	clear(m.unsaved)
-	slices.SortFunc(changes, func(a, b profile.Change) int { return bytes.Compare(a.Key, b.Key) })
-	return profile.Checkpoint{Position: m.meta.position, Meta: m.meta.encode(), Changes: changes}, c.cuts
-}
-
-// Committed says that the store holds the cut of that number and all before it.
-func (m *Machine) Committed(cut int64) {
-	m.cache.committed = max(m.cache.committed, cut)
-	m.cache.cutting = slices.DeleteFunc(m.cache.cutting, func(e *entry) bool { return e.cut <= m.cache.committed })
-}
-
-// Uncut is how many entries have changed since the last cut, and are held in memory for that.
-func (m *Machine) Uncut() int { return len(m.cache.changed) }
-
-// UncutChanges is how many changes the next cut will have, timers included: by it and by UncutBytes a caller decides
-// when to cut.
-func (m *Machine) UncutChanges() int { return len(m.cache.changed) + m.timerChanges() }
-
-// UncutBytes is about how many bytes the next cut will have.
-func (m *Machine) UncutBytes() int { return m.cache.bytes + timerBytes*m.timerChanges() }
-
-func (m *Machine) timerChanges() int { return len(m.deadlines.changed) + len(m.documents.changed) }
 
 // Cached is how many entries are in memory.
 func (m *Machine) Cached() int { return len(m.cache.nodes) }

@@ -132,7 +132,7 @@ func TestForeignDeployment(t *testing.T) {
 // TestOpenRefuses has what a machine is not opened with.
 func TestOpenRefuses(t *testing.T) {
 	c, r := single(t)
-	cp, _ := r.m.Cut()
+	cp := r.m.Cut().Checkpoint()
 	other := c.dep
 	other.KeyID = "another"
 	invalid := c.dep

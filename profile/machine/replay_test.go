@@ -113,12 +113,13 @@ func (r *runner) apply(n int) *machine.Effects {
 }
 
 func (r *runner) commit() {
-	cp, number := r.m.Cut()
+	cut := r.m.Cut()
+	cp := cut.Checkpoint()
 	if !slices.IsSortedFunc(cp.Changes, func(a, b profileChange) int { return bytes.Compare(a.Key, b.Key) }) {
 		r.t.Fatal("a checkpoint's changes are not in order")
 	}
-	r.view.commit(&cp)
-	r.m.Committed(number)
+	r.view.commit(cp)
+	r.m.Committed(cut.Number)
 }
 
 // state is all that a checkpoint at the end would hold.
@@ -228,8 +229,8 @@ func commitLate(r *runner) {
 			if late != nil {
 				late()
 			}
-			cp, number := r.m.Cut()
-			late = func() { r.view.commit(&cp); r.m.Committed(number) }
+			cut := r.m.Cut()
+			late = func() { r.view.commit(cut.Checkpoint()); r.m.Committed(cut.Number) }
 		}
 	}
 	if late != nil {

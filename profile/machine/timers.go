@@ -94,17 +94,23 @@ func (m *Machine) firstTimer() (timer, bool) {
 // written that timer, or deleted one that went and came.
 func (t *timers) note(k timer, set bool) { t.changed[k] = set }
 
-// cut appends the changes of the index since the last cut; the caller sorts.
-func (t *timers) cut(list []profile.Change) []profile.Change {
+// cut gives away the changes of the index since the last cut. There will be about as many again.
+func (t *timers) cut() touched {
+	list := touched{t.prefix, t.changed}
+	t.changed = make(map[timer]bool, len(list.timers))
+	return list
+}
+
+// changes appends what the timers are in the store, in any order.
+func (t *touched) changes(list []profile.Change) []profile.Change {
 	set := []byte{metaVersion}
-	for k, here := range t.changed {
-		c := profile.Change{Key: t.key(k)}
+	for k, here := range t.timers {
+		c := profile.Change{Key: k.key(t.prefix)}
 		if here {
 			c.Value = set
 		}
 		list = append(list, c)
 	}
-	clear(t.changed)
 	return list
 }
 
@@ -114,8 +120,8 @@ const (
 	documentPrefix = 'd'
 )
 
-func (t *timers) key(k timer) []byte {
-	b := append(make([]byte, 0, 9+len(k.id)), t.prefix)
+func (k timer) key(prefix byte) []byte {
+	b := append(make([]byte, 0, 9+len(k.id)), prefix)
 	b = binary.BigEndian.AppendUint64(b, uint64(k.due)^1<<63) // ascending also below zero
 	return append(b, k.id...)
 }

@@ -29,7 +29,8 @@ func (o *owner) set(profile int, due int64) {
 
 func (o *owner) cut(step int) {
 	delta := map[string]bool{}
-	for _, c := range o.timers.cut(nil) {
+	cut := o.timers.cut()
+	for _, c := range cut.changes(nil) {
 		delta[string(c.Key)] = c.Value != nil
 	}
 	put(o.stored, delta)
