@@ -23,7 +23,7 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		// State lives outside the heap's churn: what one batch allocates is garbage with the next. A
 		// collection at four times the live heap instead of twice costs memory that is there and saves
-		// about a tenth of the CPU; GOMEMLIMIT bounds it where memory is short.
+		// about a tenth of the CPU; a running service bounds it (boundHeap).
 		debug.SetGCPercent(300)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -185,6 +185,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.node.Run(ctx) })
 	group.Go(func() error { return s.http.Run(ctx) })
+	group.Go(func() error { return boundHeap(ctx, s.config.CacheMB) })
 	if s.sink != nil {
 		group.Go(func() error { return s.runSink(ctx) })
 	}
