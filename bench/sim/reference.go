@@ -19,7 +19,7 @@ type reference struct {
 	tags      []kafka.Record
 	documents []kafka.Record
 	dead      []kafka.Record
-	outputs   []caused        // all of the above but dead letters
+	outputs   []caused        // all of the above
 	keys      map[string]bool // of outputs
 	end       saved
 	watermark int64
@@ -186,6 +186,7 @@ func (r *reference) take(w *World, o *pipeline.Output, cause int64) error {
 		r.note(w, cause, "d%s %s %s", o.Record.Key, header(&o.Record, "version"), o.Record.Value)
 	case w.topics.Rejected:
 		r.dead = append(r.dead, o.Record)
+		r.note(w, cause, "r%s", placeOf(&o.Record))
 	}
 	return nil
 }
