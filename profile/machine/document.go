@@ -58,7 +58,8 @@ func (m *Machine) features(p *state, asOf int64) []wire.NamedValue {
 }
 
 // Lookup answers where an identifier leads: the document of its profile, or the identifier of its
-// parent if that may live in another partition, or neither if it was never seen. It changes nothing.
+// parent if that may live in another partition, or neither if it was never seen, or only as an address
+// that no profile took: a link to it was refused, or is still under way. It changes nothing.
 func (m *Machine) Lookup(id string) (doc *schemas.ProfileDoc, parent string, err error) {
 	e, err := m.lookup(id)
 	if err != nil || e == nil {
@@ -66,6 +67,9 @@ func (m *Machine) Lookup(id string) (doc *schemas.ProfileDoc, parent string, err
 	}
 	if e.Root == nil {
 		return nil, e.Parent.ID, nil
+	}
+	if e.profile.docVersion == 0 { // the first event publishes, and so does the first merge that brings one
+		return nil, "", nil
 	}
 	seen := *e
 	p := *e.profile
