@@ -66,6 +66,29 @@ func TestOpenStoppedWithoutState(t *testing.T) {
 	}
 }
 
+// TestBadCatalogFoundsNothing: what a deployment is founded with is for ever, so a start that cannot publish its
+// catalogue does not found it.
+func TestBadCatalogFoundsNothing(t *testing.T) {
+	b, err := broker.Start(broker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	config := testConfig(t, b.Addr(), t.TempDir())
+	config.Catalog = []byte("name: x\ntags:\n  t: {when: \"nothing > 0\"}\n")
+	n, err := OpenNode(t.Context(), config)
+	if err == nil {
+		n.Close()
+	}
+	var faults schemas.CatalogErrors
+	if !errors.As(err, &faults) {
+		t.Errorf("error %v, want the catalogue's faults", err)
+	}
+	if _, err := OpenAdmin(t.Context(), config.Kafka, config.Prefix); !errors.Is(err, errNoDeployment) {
+		t.Errorf("after the failed start: %v, want no deployment", err)
+	}
+}
+
 // TestAdmin publishes to a deployment whose nodes are away; a node that comes later finds it done.
 func TestAdmin(t *testing.T) {
 	b, err := broker.Start(broker.Config{})

@@ -160,11 +160,8 @@ func (c *coordinator) greet(ctx context.Context, dep *schemas.Deployment, founde
 // publish makes text the latest catalogue, unless it is already, and brings it to all machines: its
 // parts to every inbox, and when all are acknowledged, its activation. It returns the version.
 func (c *coordinator) publish(ctx context.Context, dep *schemas.Deployment, text []byte) (int64, error) {
-	parsed, err := schemas.ParseCatalog(text)
+	name, err := checkCatalog(text, dep)
 	if err != nil {
-		return 0, err
-	}
-	if _, err := tag.Compile(parsed, 1, dep); err != nil {
 		return 0, err
 	}
 	s, err := c.read(ctx)
@@ -172,7 +169,7 @@ func (c *coordinator) publish(ctx context.Context, dep *schemas.Deployment, text
 		return 0, err
 	}
 	if string(s.text) != string(text) {
-		key := []byte(catalogPrefix + parsed.Name)
+		key := []byte(catalogPrefix + name)
 		if err := c.produce(ctx, c.topics.Catalog, 0, kafka.Record{Key: key, Value: text}); err != nil {
 			return 0, fmt.Errorf("catalogue: %w", err)
 		}
@@ -184,6 +181,16 @@ func (c *coordinator) publish(ctx context.Context, dep *schemas.Deployment, text
 		return s.version, nil
 	}
 	return s.version, c.activate(ctx, dep, s.version, s.text)
+}
+
+// checkCatalog returns a catalogue's name, or schemas.CatalogErrors if machines of the deployment could not use it.
+func checkCatalog(text []byte, dep *schemas.Deployment) (name string, err error) {
+	parsed, err := schemas.ParseCatalog(text)
+	if err != nil {
+		return "", err
+	}
+	_, err = tag.Compile(parsed, 1, dep)
+	return parsed.Name, err
 }
 
 func (c *coordinator) activate(ctx context.Context, dep *schemas.Deployment, version int64, text []byte) error {

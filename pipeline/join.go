@@ -30,6 +30,11 @@ func (n *Node) join(ctx context.Context) error {
 		if err := proposal.Validate(); err != nil {
 			return err
 		}
+		if n.config.Catalog != nil { // a deployment is for ever: it is not founded by a start that fails
+			if _, err := checkCatalog(n.config.Catalog, &proposal); err != nil {
+				return err
+			}
+		}
 		n.dep, err = c.settle(ctx, &proposal)
 		n.log.Info("new deployment", "id", proposal.ID, "inbox_partitions", proposal.InboxPartitions, "clock", proposal.Clock)
 	}

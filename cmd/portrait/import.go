@@ -174,9 +174,13 @@ func importFresh(ctx context.Context, o importOptions, m *importer.Mapping, sour
 	if err := fitsDeployment(o.mapping, m, &proposal); err != nil {
 		return err
 	}
-	text, err := catalogText(cmp.Or(o.catalog, config.Catalog, defaultCatalog))
+	catalog := cmp.Or(o.catalog, config.Catalog, defaultCatalog)
+	text, err := catalogText(catalog)
 	if err != nil {
 		return err
+	}
+	if _, err := compileCatalog(text, 1, &proposal); err != nil { // before the directory is one that is not empty
+		return inFile(catalog, err)
 	}
 	h := history{config: config, catalog: text, slice: o.slice, out: os.Stderr}
 	if o.until != "" {

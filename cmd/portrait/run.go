@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -48,24 +50,47 @@ one deployment and share its partitions. Each has all roles, or those that it is
 
 func runService(cmd *cobra.Command, config Config) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	var catalog []byte
-	if config.Catalog != "" {
-		text, err := os.ReadFile(config.Catalog)
-		if err != nil {
-			return fmt.Errorf("catalogue: %w", err)
-		}
-		catalog = text
+	catalog, err := config.catalogToPublish()
+	if err != nil {
+		return err
 	}
 	first, err := schemas.ShippedCatalog(defaultCatalog)
 	if err != nil {
 		return err
 	}
 	s, err := StartService(cmd.Context(), config, Catalogs{Publish: catalog, First: first}, log, os.Stderr)
-	if err != nil {
+	var faults schemas.CatalogErrors
+	switch {
+	case errors.As(err, &faults) && config.Catalog != "":
+		return inFile(config.Catalog, err)
+	case err != nil:
 		return err
 	}
 	defer s.Close()
 	r := s.running()
 	log.Info("running", "roles", config.shownRoles(), "http", "http://"+r.HTTP, "kafka", r.Brokers, "clickhouse", r.ClickHouse, "data", config.DataDir)
 	return s.Run(cmd.Context())
+}
+
+// catalogToPublish reads the catalogue that the configuration names, nil if it names none, and looks for its faults
+// before anything is made. What a deployment that is there already demands of it shows when that is open.
+func (c Config) catalogToPublish() ([]byte, error) {
+	if c.Catalog == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.Catalog)
+	if err != nil {
+		return nil, fmt.Errorf("catalogue: %w", err)
+	}
+	_, noBroker := os.Stat(filepath.Join(c.DataDir, brokerDir))
+	if len(c.Kafka.Brokers) == 0 && errors.Is(noBroker, os.ErrNotExist) {
+		dep := c.proposal()
+		_, err = compileCatalog(text, 1, &dep)
+	} else {
+		_, err = schemas.ParseCatalog(text)
+	}
+	if err != nil {
+		return nil, inFile(c.Catalog, err)
+	}
+	return text, nil
 }

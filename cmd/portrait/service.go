@@ -61,6 +61,9 @@ type Running struct {
 	ClickHouseHTTP string   `json:"clickhouse_http,omitempty"`
 }
 
+// brokerDir is where the embedded broker lives in the data directory.
+const brokerDir = "broker"
+
 // Catalogs are the texts a service may publish at its start.
 type Catalogs struct {
 	Publish []byte // becomes the active one; nil: keep what is active
@@ -142,7 +145,7 @@ func loadKeys(c Config, log *slog.Logger) (normalize.Keys, error) {
 func (s *Service) startNode(ctx context.Context, catalogs Catalogs) (err error) {
 	config := s.config.Kafka
 	if len(config.Brokers) == 0 {
-		if s.broker, err = broker.Start(broker.Config{Dir: filepath.Join(s.config.DataDir, "broker")}); err != nil {
+		if s.broker, err = broker.Start(broker.Config{Dir: filepath.Join(s.config.DataDir, brokerDir)}); err != nil {
 			return fmt.Errorf("embedded broker: %w", err)
 		}
 		config.Brokers = []string{s.broker.Addr()}

@@ -107,3 +107,25 @@ func freePort(t *testing.T) int {
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
 }
+
+// A catalogue with a fault is told with its file before anything is made: the corrected command finds no remains.
+func TestBadCatalogueMakesNothing(t *testing.T) {
+	write := writer(t, t.TempDir())
+	catalog := write("bad.yaml", "name: bad\nfeatures:\n  orders: {kind: count, event: order_paid}\ntags:\n  buyer: {when: \"order > 0\"}\n")
+	config := write("portrait.yaml", "http: 127.0.0.1:0\ncatalog: "+catalog+"\n")
+	input := write("events.jsonl", `{"event":"login","identifiers":{"device_id":"d1"}}`+"\n")
+	for name, arguments := range map[string][]string{
+		"run":                    {"run", "--config", config},
+		"import --catalog":       {"import", "--new", "--catalog", catalog, input},
+		"import with its config": {"import", "--new", "--config", config, input},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "data")
+			_, _, err := runCommandLine(t, "", append(arguments, "--data", dir)...)
+			mustFail(t, err, 1, catalog+`: line 5, column 18: tag buyer: unknown name "order"`)
+			if _, err := os.Stat(dir); !os.IsNotExist(err) {
+				t.Errorf("the data directory: %v; want none", err)
+			}
+		})
+	}
+}
