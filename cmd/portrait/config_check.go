@@ -175,12 +175,12 @@ func (k *configChecker) clickhouse(c *ClickHouseConfig) {
 	const remedy = "for example clickhouse://portrait@ch.example:9000/portrait, with the password in " + envClickHousePassword
 	// The driver takes any scheme for its own. What is wrong with an address is not repeated: it may be the password.
 	if scheme, _, _ := strings.Cut(c.DSN, "://"); !slices.Contains([]string{"clickhouse", "tcp", "http", "https"}, scheme) {
-		k.fail("clickhouse.dsn", remedy, "the address does not begin with clickhouse://")
+		k.fail("clickhouse.dsn", remedy, "dsn: the address does not begin with clickhouse://")
 		return
 	}
 	conn, err := clickhouse.Connect(c.DSN) // does not connect yet
 	if err != nil {
-		k.fail("clickhouse.dsn", remedy, "%s", strings.TrimPrefix(err.Error(), "clickhouse address: "))
+		k.fail("clickhouse.dsn", remedy, "dsn: %s", strings.TrimPrefix(err.Error(), "clickhouse address: "))
 		return
 	}
 	if err := conn.Close(); err != nil {

@@ -45,9 +45,14 @@ func TestConfigFaults(t *testing.T) {
 		"tls files, not on":     {"kafka: {brokers: ['a:1'], tls: {ca_file: x}}\n", "tls has settings but is not enabled"},
 		"mechanism":             {"kafka: {brokers: ['a:1'], sasl: {mechanism: magic, user: u, password: p}}\n", `sasl.mechanism "magic"`},
 		"no password":           {"kafka:\n  brokers: ['a:1']\n  sasl: {mechanism: plain, user: u}\n", "line 3, column 3: sasl without a password; set PORTRAIT_KAFKA_PASSWORD"},
-		"dsn of another kind":   {"clickhouse: {dsn: 'ftp://u:hush@x'}\n", "does not begin with clickhouse://; for example clickhouse://"},
+		"dsn of another kind":   {"clickhouse: {dsn: 'ftp://u:hush@x'}\n", "dsn: the address does not begin with clickhouse://; for example clickhouse://"},
 		"dsn not an address":    {"clickhouse: {dsn: 'clickhouse://u:hush@h:port/p'}\n", "; for example clickhouse://"},
 		"dsn's database":        {"clickhouse: {dsn: 'clickhouse://u:hush@h:9000/p-q'}\n", "database \"p-q\""},
+		"dsn without a port":    {"clickhouse:\n  dsn: 'clickhouse://u:hush@127.0.0.1/p'\n", "line 2, column 3: dsn: a server in it is not HOST:PORT; for example clickhouse://"},
+		"dsn of a word":         {"clickhouse: {dsn: 'tcp://hush'}\n", "dsn: a server in it is not HOST:PORT; for example clickhouse://"},
+		"dsn of no port":        {"clickhouse: {dsn: 'clickhouse://u:hush@h:0/p'}\n", "dsn: a server in it is not HOST:PORT"},
+		"dsn of no host":        {"clickhouse: {dsn: 'clickhouse://u:hush@:9000/p'}\n", "dsn: a server in it is not HOST:PORT"},
+		"dsn's second server":   {"clickhouse: {dsn: 'clickhouse://u:hush@h:9000,i/p'}\n", "dsn: "},
 		"dsn and ports":         {"clickhouse: {dsn: 'clickhouse://h:9000/p', tcp_port: 9}\n", "dsn beside off or ports"},
 		"port":                  {"clickhouse: {tcp_port: 99999}\n", "99999 is no port"},
 		"same ports":            {"clickhouse: {tcp_port: 9000, http_port: 9000}\n", "both ports are 9000"},
@@ -191,4 +196,14 @@ snapshots: {s3: {endpoint: 'https://s3.example', bucket: b, access_key: a, secre
 		}
 	}
 	mustContain(t, "JSON", string(asJSON), "ch:9000", "a:1")
+}
+
+// TestClickHouseAddresses: what the driver can dial is accepted, with HTTP also without a port.
+func TestClickHouseAddresses(t *testing.T) {
+	for _, dsn := range []string{"clickhouse://portrait@ch:9000/portrait", "tcp://ch:9000", "clickhouse://u:p@a:9000,b:9000/p", "clickhouse://u@[::1]:9000/p",
+		"clickhouse://a:9000/p?alt_hosts=b:9000", "http://ch:8123/p", "http://ch/p", "https://ch/p?secure=true"} {
+		if _, _, err := load(t, "clickhouse: {dsn: '"+dsn+"'}\n"); err != nil {
+			t.Errorf("%s: %v", dsn, err)
+		}
+	}
 }

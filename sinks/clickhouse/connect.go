@@ -1,8 +1,12 @@
 package clickhouse
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
@@ -22,6 +26,11 @@ func parseDSN(dsn string) (*ch.Options, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse address: not of the form clickhouse://USER:PASSWORD@HOST:9000/%s", DefaultDatabase)
 	}
+	for _, addr := range o.Addr {
+		if !isAddress(addr, o.Protocol) {
+			return nil, errors.New("clickhouse address: a server in it is not HOST:PORT")
+		}
+	}
 	if o.Auth.Database == "" {
 		o.Auth.Database = DefaultDatabase
 	}
@@ -35,6 +44,17 @@ func parseDSN(dsn string) (*ch.Options, error) {
 		o.DialTimeout = 5 * time.Second
 	}
 	return o, nil
+}
+
+// isAddress reports whether a server's address can be dialled. The driver adds no port of its own; behind HTTP stands
+// the scheme's.
+func isAddress(addr string, protocol ch.Protocol) bool {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return protocol == ch.HTTP && addr != "" && !strings.Contains(addr, ":")
+	}
+	n, err := strconv.Atoi(port)
+	return err == nil && n > 0 && n <= 65535 && host != ""
 }
 
 // Connect returns a pool of connections; it does not connect yet. The database, portrait unless the

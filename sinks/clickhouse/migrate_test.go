@@ -128,6 +128,8 @@ func TestDSN(t *testing.T) {
 	for _, c := range []struct{ name, dsn, want string }{
 		{"not a DSN", "localhost:9000:secret", "not of the form"},
 		{"bad database", "clickhouse://u:secret@h:9000/a-b", "letters, digits and underscores"},
+		{"no port", "clickhouse://u:secret@h/a", "not HOST:PORT"},
+		{"a word", "tcp://secret", "not HOST:PORT"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Connect(c.dsn)
