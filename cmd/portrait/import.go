@@ -48,13 +48,16 @@ events with the wall clock.
 
 With --new a fresh embedded deployment is made in --data, with what --config says of key, catalogue and
 deployment (time_zone, phone_region, …), and the command ends when everything is stored. With --clock
-event its time is that of the events, so a year of history passes in a minute. The inputs must then be
-in order of time: a line dated years ahead moves the clock there, and what follows it counts as late.
-Features and tags are exact at the end, and so is the history of tags, but for absences shorter than --slice:
-history is sent in slices of so much time, and at the end of each the clock catches up. A cart that was left for
-longer before it was paid was abandoned; one that was left for less may not have been. Finer slices take longer, about
-50 ms each. Machines work
-side by side, so a device that two people shared in lines near each other may stay with the second one;
+event its time is that of the events, so a year of history passes in a minute, and it stays so: such a
+deployment is for looking at. One that is to go live is imported with --clock wall, because on the clock of
+the events time stands still between them, and absence tags wait.
+
+The inputs of --clock event must be in order of time: a line dated years ahead moves the clock there, and
+what follows it counts as late. Features and tags are exact at the end, and so is the history of tags, but
+for absences shorter than --slice: history is sent in slices of so much time, and at the end of each the
+clock catches up. A cart that was left for longer before it was paid was abandoned; one that was left for
+less may not have been. Finer slices take longer, about 50 ms each. Machines work side by side, so a device
+that two people shared in lines near each other may stay with the second one;
 "deployment: {events_partitions: 1, inbox_partitions: 1}" in --config keeps to the order of the lines.`,
 		Example: `  portrait import events.jsonl.zst
   portrait import --map orders.mapping.yaml orders.csv.gz

@@ -69,6 +69,10 @@ func runService(cmd *cobra.Command, config Config) error {
 	defer s.Close()
 	r := s.running()
 	log.Info("running", "roles", config.shownRoles(), "http", "http://"+r.HTTP, "kafka", r.Brokers, "clickhouse", r.ClickHouse, "data", config.DataDir)
+	if s.node.Deployment().Clock == schemas.ClockEvent {
+		log.Warn("the clock of this deployment is that of its events, for ever: it stands still between them, so absence tags wait for "+
+			"whatever comes next; for a service, import the history into another directory with --clock wall", "clock", schemas.ClockEvent)
+	}
 	return s.Run(cmd.Context())
 }
 

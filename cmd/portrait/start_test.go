@@ -129,3 +129,27 @@ func TestBadCatalogueMakesNothing(t *testing.T) {
 		})
 	}
 }
+
+// A service whose clock is that of its events says what this means for it; one with the wall clock does not speak of it.
+func TestEventClockIsToldOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		deployment string
+		told       bool
+	}{
+		"event": {"{clock: event, events_partitions: 1}", true},
+		"wall":  {"{clock: wall}", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			data := filepath.Join(dir, "data")
+			config := writer(t, dir)("portrait.yaml", "data_dir: "+data+"\nhttp: 127.0.0.1:0\nclickhouse: {off: true}\ndeployment: "+c.deployment+"\n")
+			p := launch(t, ownBinary(t), config)
+			if err := p.ready(t.Context(), data); err != nil {
+				t.Fatalf("portrait run: %v\n%s", err, p.said())
+			}
+			if told := strings.Contains(p.said(), "level=WARN msg=\"the clock of this deployment is that of its events"); told != c.told {
+				t.Errorf("told of its clock: %t, want %t:\n%s", told, c.told, p.said())
+			}
+		})
+	}
+}
