@@ -196,6 +196,9 @@ func importFresh(ctx context.Context, o importOptions, m *importer.Mapping, sour
 		fate, err = s.fates(ctx)
 		return err
 	})
+	if err != nil && ctx.Err() != nil { // a signal: what it met on the way is no news
+		return fmt.Errorf("import: interrupted %s; what is in %s is incomplete: delete it and begin again", j.reached(), o.data)
+	}
 	if err != nil {
 		return err
 	}

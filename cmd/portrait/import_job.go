@@ -26,6 +26,10 @@ type importJob struct {
 
 	Lines, Bad int64
 	Latest     int64 // ms: largest event time sent
+
+	input string // that is being read
+	line  int    // of it, read last
+	sent  bool   // all of all inputs
 }
 
 // maxBadLinesShown bounds what is printed of bad lines; all are counted.
@@ -43,10 +47,28 @@ func (j *importJob) run(ctx context.Context, sources ...*importer.Source) error 
 			return err
 		}
 	}
-	return producer.Flush(ctx)
+	if err := producer.Flush(ctx); err != nil {
+		return err
+	}
+	j.sent = true
+	return nil
+}
+
+// reached says how far an import came that was interrupted; a nil one had nowhere to send to yet.
+func (j *importJob) reached() string {
+	switch {
+	case j == nil:
+		return "while the deployment was being made"
+	case j.sent:
+		return fmt.Sprintf("when all %d lines were sent, and not all of them stored", j.Lines)
+	case j.Lines+j.Bad == 0:
+		return "before the first line"
+	}
+	return fmt.Sprintf("when events were taken up to line %d of %s, %d in all", j.line, j.input, j.Lines)
 }
 
 func (j *importJob) source(ctx context.Context, producer *kafka.Producer, s *importer.Source) error {
+	j.input, j.line = s.Name(), 0
 	_, total := s.Progress()
 	bar := progressbar.NewOptions64(total, progressbar.OptionSetWriter(j.out), progressbar.OptionShowBytes(true),
 		progressbar.OptionSetDescription("import"), progressbar.OptionThrottle(200*time.Millisecond),
@@ -60,6 +82,7 @@ func (j *importJob) source(ctx context.Context, producer *kafka.Producer, s *imp
 		case err != nil:
 			return fmt.Errorf("after %d lines: %w", j.Lines, err)
 		case bad != nil:
+			j.line = bad.Line
 			if j.Bad++; j.Bad <= maxBadLinesShown {
 				fmt.Fprintf(j.out, "left out: %v\n", bad)
 			}
@@ -68,12 +91,13 @@ func (j *importJob) source(ctx context.Context, producer *kafka.Producer, s *imp
 		if err := j.pacer.before(ctx, producer, ev.Time); err != nil {
 			return err
 		}
-		j.Lines++
 		j.Latest = max(j.Latest, ev.Time)
 		partition := schemas.PartitionOf(string(ev.Value[:min(len(ev.Value), 64)]), j.partitions)
 		if err := producer.Send(ctx, j.topic, partition, kafka.Record{Value: ev.Value}, nil); err != nil {
 			return fmt.Errorf("line %d: %w", ev.Line, err)
 		}
+		j.Lines++
+		j.line = ev.Line
 		if j.Lines%1000 == 0 {
 			read, _ := s.Progress()
 			_ = bar.Set64(read) // a bar that cannot be drawn changes nothing

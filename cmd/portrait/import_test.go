@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -207,5 +209,48 @@ func TestImportRefusesAFullDirectory(t *testing.T) {
 	err := runImport(t.Context(), importOptions{data: dir, fresh: true, clock: "event", catalog: "private-domain"}, []string{input})
 	if err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A history that is interrupted says how far it came, and that its directory is of no use.
+func TestImportInterrupted(t *testing.T) {
+	needEngine(t)
+	dir := t.TempDir()
+	var lines strings.Builder
+	for day := range 10_000 { // a slice each: minutes
+		fmt.Fprintf(&lines, `{"event":"login","time":%d,"identifiers":{"device_id":"d1"}}`+"\n", (int64(day)+1)*24*time.Hour.Milliseconds())
+	}
+	input, data := writer(t, dir)("events.jsonl", lines.String()), filepath.Join(dir, "data")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		for pause(ctx, 20*time.Millisecond) == nil {
+			if _, err := findRunning(data); err == nil {
+				_ = pause(ctx, time.Second) // ended early: cancelled anyway
+				return
+			}
+		}
+	}()
+	err := runImport(ctx, importOptions{data: data, fresh: true, clock: "event", slice: defaultSlice}, []string{input})
+	mustFail(t, err, 1, "import: interrupted when events were taken up to line ", " of "+input, "what is in "+data+" is incomplete: delete it and begin again")
+	if errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "cancel") {
+		t.Errorf("%v speaks of what a reader does not know", err)
+	}
+}
+
+// TestImportReached: the other moments at which a signal can come.
+func TestImportReached(t *testing.T) {
+	for _, c := range []struct {
+		job  *importJob
+		want string
+	}{
+		{nil, "while the deployment was being made"},
+		{&importJob{input: "a.csv"}, "before the first line"},
+		{&importJob{input: "a.csv", line: 7, Lines: 5, Bad: 1}, "when events were taken up to line 7 of a.csv, 5 in all"},
+		{&importJob{input: "a.csv", line: 7, Lines: 5, Bad: 1, sent: true}, "when all 5 lines were sent, and not all of them stored"},
+	} {
+		if have := c.job.reached(); have != c.want {
+			t.Errorf("%q, want %q", have, c.want)
+		}
 	}
 }

@@ -143,6 +143,9 @@ func (s *Source) begin(mapping *Mapping) error {
 	return nil
 }
 
+// Name is what New was told, or the file's path.
+func (s *Source) Name() string { return s.name }
+
 // Next returns the next event, or a line that cannot be used (then Event holds its number alone, and
 // reading goes on), or an error that ends the source: io.EOF when all is read.
 func (s *Source) Next() (Event, *LineError, error) {
