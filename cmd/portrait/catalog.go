@@ -18,7 +18,13 @@ func catalogCommand() *cobra.Command {
 		Short: "Publish or show the catalogue of features and tags",
 		Long: `The catalogue is data: features, tags and identifier rules in YAML. A deployment has one active
 catalogue; its version is its offset in the catalogue topic, and every tag change names the version it was
-decided under.`,
+decided under.
+
+A rule is CEL over the profile's features and identifiers. Of a feature that has counted no event yet it reads
+0, "", false, 1970-01-01, or 100 years if it is a recency: "min_order < 50.0" also holds for people who never
+paid; "orders > 0 && min_order < 50.0" does not. The value of an identifier with a scope begins with it:
+"'wxapp1:oA' in identifiers['openid']". In a feature, "where: {brand: {ne: acme}}" also holds for events without
+the property; {ne: acme, exists: true} leaves them out. All of the format: schemas/catalog.schema.json.`,
 		Example: `  portrait catalog show > catalogue.yaml
   portrait check catalogue.yaml
   portrait catalog publish catalogue.yaml`,

@@ -258,3 +258,42 @@ func TestAddressSaysWhereItWent(t *testing.T) {
 		t.Errorf("change %s", out.Tags[0].Value)
 	}
 }
+
+// TestRulesReadNothing: what authors of catalogues are told of features without events, of scopes, and of ne.
+func TestRulesReadNothing(t *testing.T) {
+	c := newCluster(t, 1, 1, `name: nothing
+features:
+  orders: {kind: count, event: order_paid}
+  min_order: {kind: min, event: order_paid, property: amount}
+  since_paid: {kind: recency, event: order_paid}
+  first_paid: {kind: first, event: order_paid}
+  coupon: {kind: last, event: order_paid, property: coupon, type: string}
+  gift: {kind: last, event: order_paid, property: gift, type: bool}
+  elsewhere: {kind: count, event: login, where: {place: {ne: app}}}
+  known_elsewhere: {kind: count, event: login, where: {place: {ne: app, exists: true}}}
+tags:
+  cheap: {when: "min_order < 50.0"}
+  cheap_buyer: {when: "orders > 0 && min_order < 50.0"}
+  zeros: {when: "orders == 0 && min_order == 0.0 && coupon == '' && !gift && first_paid == timestamp('1970-01-01T00:00:00Z')"}
+  long_ago: {when: "since_paid >= days(36500) && since_paid <= days(36500)"}
+  scoped: {when: "'wxapp1:oA' in identifiers['openid']"}
+  not_app: {when: "elsewhere == 1"}
+  known_not_app: {when: "known_elsewhere == 1"}
+`, nil)
+	c.event(0, "e", "login", c.clock, "openid@wxapp1:oA")
+	c.rest()
+	doc, _, err := c.members[0].m.Lookup("openid@wxapp1:oA")
+	if err != nil || doc == nil {
+		t.Fatalf("%+v, %v", doc, err)
+	}
+	for _, tag := range []string{"cheap", "zeros", "long_ago", "scoped", "not_app"} {
+		if doc.Tags[tag] != true {
+			t.Errorf("%s does not hold", tag)
+		}
+	}
+	for _, tag := range []string{"cheap_buyer", "known_not_app"} {
+		if _, on := doc.Tags[tag]; on {
+			t.Errorf("%s holds", tag)
+		}
+	}
+}
