@@ -2,10 +2,12 @@ package pipeline
 
 import (
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
 
+	"portrait/pipeline/kafka"
 	"portrait/profile"
 	"portrait/profile/machine"
 	"portrait/schemas"
@@ -193,5 +195,17 @@ func TestApproxIsNoLess(t *testing.T) {
 		if approx(&m) < len(e.B) {
 			t.Errorf("%s: estimated at %d bytes, takes %d", name, approx(&m), len(e.B))
 		}
+	}
+}
+
+// TestConsumersKnowTheCompression: a client that cannot unpack it learns so from its first record otherwise.
+func TestConsumersKnowTheCompression(t *testing.T) {
+	text, err := os.ReadFile("../schemas/tags.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "compressed with snappy"
+	if c := producerDefaults(TopicNames("p")).Compression; c != kafka.CompressionSnappy || !strings.Contains(string(text), want) {
+		t.Errorf("outputs are compressed with %v; does tags.md say %q: %t", c, want, strings.Contains(string(text), want))
 	}
 }
