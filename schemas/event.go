@@ -69,7 +69,8 @@ const (
 // dead letter's header, in metrics and in ClickHouse.
 type Reason string
 
-// The reasons. All but NoIdentifier are found by DecodeEvents.
+// The reasons. All but the last two are found by DecodeEvents: the router finds NoIdentifier, the machine, which
+// knows the catalogue, IdentifiersBlocked.
 const (
 	ReasonNotJSON            Reason = "not_json"      // syntax error, trailing bytes, or nothing at all
 	ReasonInvalidUTF8        Reason = "invalid_utf8"  // also an escaped half of a surrogate pair
@@ -86,6 +87,7 @@ const (
 	ReasonIDTooLong          Reason = "event_id_too_long"
 	ReasonBadTime            Reason = "bad_time"      // no RFC 3339, no integer of ms (IsSeconds), before 1970 or after 9999
 	ReasonNoIdentifier       Reason = "no_identifier" // none is usable: absent, junk or of unknown type
+	ReasonIdentifiersBlocked Reason = "identifiers_blocked"
 )
 
 // Rejection is why one event cannot be used. Detail names the place ("time, at byte 57", counted from

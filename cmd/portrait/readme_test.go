@@ -24,6 +24,27 @@ func TestReadmeBadInput(t *testing.T) {
 	}
 }
 
+// TestReadmeReasons: every reason for which an event is rejected is there, also the one that the router does not know.
+func TestReadmeReasons(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(filepath.Join("..", "..", "schemas", "event.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := regexp.MustCompile(`Reason = "([a-z0-9_]+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(reasons) < 16 {
+		t.Errorf("only %d reasons found in schemas/event.go", len(reasons))
+	}
+	for _, m := range reasons {
+		if !strings.Contains(string(readme), "`"+m[1]+"`") {
+			t.Errorf("README.md does not speak of %s", m[1])
+		}
+	}
+}
+
 // TestReadmeCommands holds the README to the commands that there are.
 func TestReadmeCommands(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))

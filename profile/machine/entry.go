@@ -132,9 +132,9 @@ func (m *Machine) anchored(ev *wire.Event, anchor int) error {
 	}
 	if k == len(ev.Identifiers) {
 		m.Counters.Blocked++
-		m.out.Dead = append(m.out.Dead, Dead{Event: ev, Reason: "identifiers_blocked"})
+		m.out.Dead = append(m.out.Dead, Dead{Event: ev, Reason: string(schemas.ReasonIdentifiersBlocked)})
 		m.fact(wire.Fact{Kind: wire.FactRejected, Version: m.version(), Rejected: &wire.Rejected{
-			At: ev.At, Kafka: ev.Kafka, Reason: "identifiers_blocked", Detail: "every identifier is blocked by catalogue " + m.cat.Label()}})
+			At: ev.At, Kafka: ev.Kafka, Reason: string(schemas.ReasonIdentifiersBlocked), Detail: "every identifier is blocked by catalogue " + m.cat.Label()}})
 		return nil
 	}
 	id := ev.Identifiers[k]
