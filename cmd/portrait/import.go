@@ -44,7 +44,8 @@ reported with its number and reason, and the rest goes on.
 
 Without --new the events go to the running service of the data directory (or the brokers of
 --config), like any other events: they must not be history, or absence tags would compare old
-events with the wall clock.
+events with the wall clock. Of a file that is sent a second time only those events count as repeats whose ids
+their profile still remembers, its latest 64 (dedupe_ids): what is older, or has no id, counts again.
 
 With --new a fresh embedded deployment is made in --data, with what --config says of key, catalogue and
 deployment (time_zone, phone_region, …), and the command ends when everything is stored. With --clock
