@@ -114,6 +114,8 @@ func (k *compiler) explain(message string) (text, remedy string) {
 		return message, "compare a recency with days(30) or duration('30m')"
 	case strings.Contains(message, "no matching overload"):
 		return message, "both sides must be of one type: counts are int (1), amounts double (1.0), recencies duration"
+	case strings.HasPrefix(message, "invalid duration argument"):
+		return message, "write days(90) for days; duration() has h, m and s: duration('36h'), duration('1h30m')"
 	case strings.HasPrefix(message, "Syntax error"):
 		return message, "mend the expression there; rules are CEL, for example orders > 1 && paid >= 99.5"
 	}
