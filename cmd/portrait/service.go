@@ -146,7 +146,7 @@ func (s *Service) startNode(ctx context.Context, catalogs Catalogs) (err error) 
 	config := s.config.Kafka
 	if len(config.Brokers) == 0 {
 		if s.broker, err = broker.Start(broker.Config{Dir: filepath.Join(s.config.DataDir, brokerDir)}); err != nil {
-			return fmt.Errorf("embedded broker: %w", err)
+			return err
 		}
 		config.Brokers = []string{s.broker.Addr()}
 	}

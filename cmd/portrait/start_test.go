@@ -153,3 +153,23 @@ func TestEventClockIsToldOf(t *testing.T) {
 		})
 	}
 }
+
+// What keeps the embedded broker from its directory is told once, by the broker.
+func TestBrokerSpeaksOnce(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, brokerDir), nil, 0o600); err != nil { // no directory
+		t.Fatal(err)
+	}
+	config, err := Config{DataDir: dir, HTTP: "127.0.0.1:0", ClickHouse: ClickHouseConfig{Off: true}}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := StartService(t.Context(), config, Catalogs{}, slog.New(slog.DiscardHandler), io.Discard)
+	if err == nil {
+		s.Close()
+		t.Fatal("started")
+	}
+	if said := strings.Count(err.Error(), "embedded broker"); said != 1 {
+		t.Errorf("%v: named %d times", err, said)
+	}
+}
