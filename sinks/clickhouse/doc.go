@@ -14,6 +14,8 @@
 //
 //   - Blocks, tokens and contents are a function of the log, the position and the rule in it: any two
 //     sinks, a zombie too, make the same ones. So a repeat changes nothing, in tables or aggregates.
+//   - Whoever resumes knows first that the rows of its epoch are its deployment's (table deployments): positions are found by epoch
+//     and partition, so those of another deployment would look like its own. Another one's database is refused.
 //   - The position is a block's last insert. Behind a crash at most one block is repeated.
 //   - The rule of a block is known before its first insert: it stands in the position before it. A
 //     new rule therefore comes into force one block late. How far a block goes is a part of its rule: a second

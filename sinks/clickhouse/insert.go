@@ -8,12 +8,15 @@ import (
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"portrait/schemas"
 )
 
 // server is what the sink does to ClickHouse. Every call has a deadline of its own.
 type server struct {
 	conn    driver.Conn
-	epoch   uint32
+	dep     *schemas.Deployment
+	epoch   uint32 // of dep
 	timeout time.Duration
 }
 

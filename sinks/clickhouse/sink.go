@@ -90,7 +90,7 @@ func New(conn driver.Conn, c Config) (*Sink, error) {
 	if c.Trouble == nil {
 		c.Trouble = func(error) {}
 	}
-	return &Sink{c, &server{conn, uint32(c.Deployment.Epoch), c.Timeout}}, nil
+	return &Sink{c, &server{conn, c.Deployment, uint32(c.Deployment.Epoch), c.Timeout}}, nil
 }
 
 // Position returns how far a facts partition is stored; the zero Position with Next 0 if not begun.
@@ -99,8 +99,18 @@ func (s *Sink) Position(ctx context.Context, partition int32) (Position, error) 
 	return p, err
 }
 
-// Run stores the facts of one partition until ctx ends or the log has something that cannot be
-// stored (an error that names it). While ClickHouse is away it holds one block and tries again.
+// Claim makes sure that the database is this deployment's, or makes it so if nobody has claimed it; ErrOtherDeployment if not. Run
+// does it, too, so it is for those who would rather not begin than be stopped.
+func (s *Sink) Claim(ctx context.Context) error {
+	if err := s.server.claim(ctx); err != nil {
+		return fmt.Errorf("clickhouse sink: %w", err)
+	}
+	return nil
+}
+
+// Run stores the facts of one partition until ctx ends, the log has something that cannot be stored (an error that names it) or
+// the database turns out to be another deployment's (ErrOtherDeployment). While ClickHouse is away it holds one block and tries
+// again.
 func (s *Sink) Run(ctx context.Context, partition int32, log Log) error {
 	d := &drive{s, partition, newSurvivors(s.server, s.config.Trouble, s.config.RetryMax)}
 	ctx, cancel := context.WithCancel(ctx)
@@ -130,10 +140,13 @@ type drive struct {
 	survivors *survivors
 }
 
-// resume returns where to go on. The first row is written before anything else, because it says by
-// which rule the first block is cut.
+// resume returns where to go on, in a database that is ours. The first row of positions is written before any block, because it
+// says by which rule the first one is cut.
 func (d *drive) resume(ctx context.Context) (p Position, err error) {
 	err = d.insist(ctx, func() error {
+		if err := d.server.claim(ctx); err != nil {
+			return err
+		}
 		var found bool
 		if p, found, err = d.server.position(ctx, d.partition); err != nil || found {
 			return err
@@ -230,7 +243,7 @@ func (d *drive) insist(ctx context.Context, f func() error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if errors.Is(err, ErrWentBack) {
+		if errors.Is(err, ErrWentBack) || errors.Is(err, ErrOtherDeployment) {
 			return err
 		}
 		d.config.Trouble(fmt.Errorf("%w; trying again in %s", err, pause))

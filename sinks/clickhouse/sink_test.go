@@ -171,7 +171,7 @@ func TestEngineKilledInMidBlock(t *testing.T) {
 	tcp, http := portOf(t, first.Addr()), portOf(t, first.HTTPAddr())
 	var mu sync.Mutex // trouble comes from several goroutines
 	engine, restarts := first, 0
-	kill := &boxed{Conn: conn, dieAt: 11, after: true}
+	kill := &boxed{Conn: conn, dieAt: 14, after: true}
 	kill.die = func() {
 		mu.Lock()
 		defer mu.Unlock()
