@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -124,6 +125,9 @@ and the run is invalid if the deployment kept up with the writing, because then 
 }
 
 func benchDrain(ctx context.Context, o *benchTarget, events, repeats int) (*drive.Report, error) {
+	if repeats > 1 && !o.attach && o.clickhouse != "embedded" && o.clickhouse != "none" {
+		return nil, errors.New("bench: each repeat is a deployment, which needs a ClickHouse database of its own: take --repeats 1, or --clickhouse embedded")
+	}
 	var sum *drive.Report
 	var rates []float64
 	for k := range repeats {

@@ -115,6 +115,11 @@ func StartService(ctx context.Context, c Config, catalogs Catalogs, log *slog.Lo
 		if s.sink, err = clickhouse.New(s.conn, config); err != nil {
 			return nil, err
 		}
+		if s.migrated { // else, and if it fails otherwise, the sink sees to it when it runs
+			if err := s.sink.Claim(ctx); errors.Is(err, clickhouse.ErrOtherDeployment) {
+				return nil, err
+			}
+		}
 	}
 	s.node.Advertise(advertised(c, s.http.Addr()))
 	s.starting.Store(nil)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"portrait/pipeline/broker"
+	"portrait/sinks/clickhouse"
 )
 
 // A port that somebody has is told before anything is made: no directory, no key, no topic and no deployment.
@@ -95,6 +96,46 @@ func TestReadinessSaysWhyNot(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
+}
+
+// A ClickHouse database that another deployment filled is refused at the start, or when it answers.
+func TestServiceOnAnothersDatabase(t *testing.T) {
+	needEngine(t)
+	p := startParts(t, "")
+	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
+	defer cancel()
+	if err := clickhouse.Migrate(ctx, p.engine.DSN()); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := clickhouse.Connect(p.engine.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.Exec(ctx, "INSERT INTO deployments (epoch, deployment, record) VALUES (1, 'of-somebody', 255)"); err != nil {
+		t.Fatal(err)
+	}
+	_, file := p.node(t, "node", 1)
+	config, err := LoadConfig(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func() (*Service, error) {
+		return StartService(ctx, config, Catalogs{}, slog.New(slog.DiscardHandler), io.Discard)
+	}
+	want := []string{"database portrait belongs to another deployment", "of-somebody (epoch 1, record 00000000000000ff)", "clickhouse.dsn"}
+	s, err := start()
+	if err == nil {
+		s.Close()
+	}
+	mustFail(t, err, 1, want...)
+	p.killEngine(t)
+	if s, err = start(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	p.restartEngine(t)
+	mustFail(t, s.Run(ctx), 1, append(want, s.node.Deployment().ID)...)
 }
 
 // freePort is a port of loopback that nobody listens on.
