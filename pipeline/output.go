@@ -28,6 +28,7 @@ func producerDefaults(t Topics) kafka.ProducerConfig {
 	// Records to inboxes and facts are large and repetitive: a third of the bytes to copy, send and write
 	// is worth more than the microsecond it takes.
 	c.Compression = kafka.CompressionSnappy
+	c.Ahead = t.Inbox // machines say what comes of it to the other topics
 	// ClickHouse gets a block a second, and documents are for who starts: fewer requests cost them nothing.
 	c.Gaps = map[string]time.Duration{t.Facts: patientGap, t.Profiles: patientGap}
 	return c

@@ -24,6 +24,7 @@ type outlet struct {
 	producer *Producer
 	place    place
 	most     time.Duration // the largest gap between requests
+	phase    time.Duration // behind a multiple of it, gaps end
 	wake     chan struct{} // holds one token while the queue has something
 	room     chan struct{} // holds one token after something left the queue
 
@@ -45,8 +46,12 @@ func newOutlet(p *Producer, at place) *outlet {
 	if !ok {
 		most = p.config.MaxGap
 	}
+	phase := p.config.MaxGap * 3 / 5
+	if at.topic == p.config.Ahead {
+		phase = 0
+	}
 	return &outlet{
-		producer: p, place: at, most: most,
+		producer: p, place: at, most: most, phase: phase,
 		wake: make(chan struct{}, 1), room: make(chan struct{}, 1), settled: make(chan struct{}),
 		encoder: batchEncoder{pack: packingOf(p.config.Compression)},
 	}
@@ -116,7 +121,8 @@ func (o *outlet) flush(ctx context.Context) error {
 // run sends batch after batch, each until it is acknowledged.
 //
 // The gap between requests follows the load: a queue that was empty when the gap was over is sent to at
-// once and halves the gap, one that had filled doubles it, and a full batch does not wait.
+// once and halves the gap, one that had filled doubles it, and a full batch does not wait. Gaps end when those of other
+// outlets do, so that their batches go together (post), and whoever reads them finds them together.
 func (o *outlet) run() {
 	ctx := o.producer.ctx
 	var gap time.Duration
@@ -136,7 +142,6 @@ func (o *outlet) run() {
 				gap = shrink(gap)
 				break
 			}
-			began := time.Now()
 			if !o.deliver(ctx, batch) {
 				return
 			}
@@ -144,12 +149,17 @@ func (o *outlet) run() {
 			if o.full() {
 				continue
 			}
-			if wait := gap - time.Since(began); wait > 0 && !pause(ctx, wait) {
+			if gap > 0 && !pause(ctx, o.rest(time.Since(o.producer.base), gap)) {
 				return
 			}
 			gap = grow(gap, o.most)
 		}
 	}
+}
+
+// rest is how long it is until a gap ends, now being the time since the producer began.
+func (o *outlet) rest(now, gap time.Duration) time.Duration {
+	return gap - (now+gap-o.phase%gap)%gap
 }
 
 func grow(gap, most time.Duration) time.Duration { return min(max(2*gap, minGap), most) }

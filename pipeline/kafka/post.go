@@ -14,6 +14,10 @@ import (
 // maxTogether bounds the batches of one request, in bytes; one batch always goes.
 const maxTogether = 4 << 20
 
+// gather is how long the first batch waits for those of other outlets, whose gaps end at the same time: a few goroutines'
+// turns.
+const gather = 200 * time.Microsecond
+
 // errNotAnswered is what a batch gets whose request ended without a word about it.
 var errNotAnswered = errors.New("the broker's answer does not name this partition")
 
@@ -72,6 +76,9 @@ func (o *post) run() {
 		select {
 		case <-o.wake:
 		case <-ctx.Done():
+			return
+		}
+		if !pause(ctx, gather) {
 			return
 		}
 		for {

@@ -38,6 +38,7 @@ type ProducerConfig struct {
 	BatchBytes   int                      // bytes per request; a larger record goes alone; below max.message.bytes of every topic
 	MaxGap       time.Duration            // between batches of a busy partition
 	Gaps         map[string]time.Duration // by topic, instead of MaxGap: for readers that can wait
+	Ahead        string                   // a topic whose gaps end before those of others: what readers of it cause then waits less
 	Together     time.Duration            // between requests to a broker, which take the batches of several partitions
 	TopicGrace   time.Duration            // how long a topic may be unknown before it counts as gone
 	// Echo names a compacted topic whose records are told once more after a doubt: see Producer.Echo. Empty: none.
