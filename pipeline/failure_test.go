@@ -107,10 +107,10 @@ func TestTopicsThatWereTampered(t *testing.T) {
 	}{
 		{"the inboxes lost their last records", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			shorten(t, ctx, addr, n, n.topics.Inbox, n.dep.InboxPartitions, 1)
-		}, []string{"ahead of its log", "portrait.inbox/", "beyond", "new epoch"}, false},
+		}, []string{"ahead of its log", "portrait.inbox/", "beyond", "start anew"}, false},
 		{"the inboxes lost what the state here does not know of", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			shorten(t, ctx, addr, n, n.topics.Inbox, n.dep.InboxPartitions, 1<<30)
-		}, []string{"facts speak of a record that is gone", "portrait.inbox/", "beyond", "new epoch"}, true},
+		}, []string{"facts speak of a record that is gone", "portrait.inbox/", "beyond", "start anew"}, true},
 		{"the inbox was cut below the checkpoint", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			for q := range n.dep.InboxPartitions {
 				// More than was applied, so that the position lies before the new start.
@@ -133,16 +133,16 @@ func TestTopicsThatWereTampered(t *testing.T) {
 				}
 				deleteBelow(t, ctx, addr, n.topics.Inbox, q, end)
 			}
-		}, []string{"portrait.inbox/", "below", "snapshot", "new epoch"}, false},
+		}, []string{"portrait.inbox/", "below", "snapshot", "start anew"}, false},
 		{"the inbox was made anew", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			recreate(t, ctx, addr, n.topics.Inbox, int32(n.dep.InboxPartitions))
-		}, []string{"portrait.inbox/", "beyond", "new epoch"}, false},
+		}, []string{"portrait.inbox/", "beyond", "start anew"}, false},
 		{"the inbox was made anew with more partitions", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			recreate(t, ctx, addr, n.topics.Inbox, 7)
 		}, []string{"portrait.inbox", "7 partitions", "4"}, false},
 		{"the events were made anew", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			recreate(t, ctx, addr, n.topics.Events, int32(n.dep.EventsPartitions))
-		}, []string{"portrait.events/", "beyond", "new epoch"}, false},
+		}, []string{"portrait.events/", "beyond", "start anew"}, false},
 		{"the events were made anew with fewer partitions", func(t *testing.T, ctx context.Context, addr string, n *Node) {
 			recreate(t, ctx, addr, n.topics.Events, 1)
 		}, []string{"portrait.events", "1 partition", "4"}, false},

@@ -55,10 +55,12 @@ func (h *history) run(ctx context.Context, sources []*importer.Source, done func
 		if err := h.fill(ctx, s, job, sources); err != nil {
 			return err
 		}
-		finished = true
 		if done != nil {
-			return done(ctx, s)
+			if err := done(ctx, s); err != nil {
+				return err
+			}
 		}
+		finished = true
 		return nil
 	})
 	err = group.Wait()

@@ -32,9 +32,9 @@ type OffsetError struct {
 
 // Error names the place and the remedy.
 func (e *OffsetError) Error() string {
-	remedy := "the topic was recreated or its broker lost the tail: start a new epoch"
+	remedy := "the topic was recreated or its broker lost the tail: restore it, or start anew: another prefix, an empty data directory, another ClickHouse database"
 	if errors.Is(e.Err, ErrOffsetBelowStart) {
-		remedy = "retention removed the records: restore a newer snapshot, or start a new epoch; raise retention.ms"
+		remedy = "retention removed the records: restore a newer snapshot, or start anew: another prefix, an empty data directory, another ClickHouse database; raise retention.ms"
 	}
 	return fmt.Sprintf("%s/%d: %v: asked for %d, the log holds %d to %d; %s",
 		e.Topic, e.Partition, e.Err, e.Offset, e.Start, e.End, remedy)
@@ -85,7 +85,14 @@ func describe(err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the broker did not answer in time: %w", err)
 	case errors.Is(err, kafkago.BrokerNotAvailable): // the client's own, while it knows no broker that answers
-		return fmt.Errorf("no broker can be reached at the addresses given: %w", err)
+		return &unreachable{err}
 	}
 	return err
 }
+
+// unreachable says it in our words: the client's text for this error calls it one that no client meets.
+type unreachable struct{ err error }
+
+func (e *unreachable) Error() string { return "no broker can be reached at the addresses given" }
+
+func (e *unreachable) Unwrap() error { return e.err }

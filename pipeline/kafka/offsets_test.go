@@ -41,8 +41,8 @@ func TestOffsetsOutsideOfTheLog(t *testing.T) {
 			{"below the start", 3, kafka.ErrOffsetBelowStart, "snapshot"},
 			{"at the start", 4, nil, ""},
 			{"at the end", 10, nil, ""},
-			{"beyond the end", 11, kafka.ErrOffsetBeyondEnd, "new epoch"},
-			{"far beyond", 1 << 40, kafka.ErrOffsetBeyondEnd, "new epoch"},
+			{"beyond the end", 11, kafka.ErrOffsetBeyondEnd, "start anew"},
+			{"far beyond", 1 << 40, kafka.ErrOffsetBeyondEnd, "start anew"},
 			{"negative", -1, kafka.ErrOffsetBelowStart, "snapshot"},
 		} {
 			t.Run(c.name, func(t *testing.T) {

@@ -287,7 +287,7 @@ func remedy(err error) string {
 	case isAuthorization(err):
 		return "allow this user to write to the topic"
 	case isUnknownTopic(err):
-		return "the topic or the partition is gone; create it again and start a new epoch"
+		return "the topic or the partition is gone; restore it, or start anew: another prefix, an empty data directory, another ClickHouse database"
 	}
 	return "the broker refuses these bytes; see its log"
 }

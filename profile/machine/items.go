@@ -107,7 +107,7 @@ func (m *Machine) messages(r *wire.InboxRecord) error {
 		case seq > mark+1:
 			m.place.from, m.place.seq = r.From, seq
 			return fmt.Errorf("from machine %d: number %d follows %d: %w; a record of portrait.inbox was lost: "+
-				"restore the topic, or start a new epoch", r.From, seq, mark, ErrGap)
+				"restore the topic, or start anew: another prefix, an empty data directory, another ClickHouse database", r.From, seq, mark, ErrGap)
 		}
 		m.meta.seqIn[r.From] = seq
 		if m.skipsItem(i) {

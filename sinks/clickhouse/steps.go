@@ -80,7 +80,7 @@ func (s *Steps) Add(r Record) ([]*Block, error) {
 	}
 	facts, err := wire.DecodeFacts(bytes.Clone(r.Value)) // its rows outlive the batch, whose memory is the log's
 	if err != nil {
-		return nil, fmt.Errorf("facts partition %d, offset %d: %w; a newer portrait wrote it or the log is damaged: update the sink, or begin a new epoch",
+		return nil, fmt.Errorf("facts partition %d, offset %d: %w; a newer portrait wrote it or the log is damaged: update the sink, or start anew: another prefix, an empty data directory, another ClickHouse database",
 			s.partition, r.Offset, err)
 	}
 	var done []*Block
@@ -110,7 +110,7 @@ func (s *Steps) take(r Record, facts *wire.FactsRecord) error {
 	}
 	mark := s.at.source(facts.From)
 	if facts.Seq > mark.Mark+1 {
-		return fmt.Errorf("source %d goes on with fact %d behind fact %d: %w; the facts topic lost records (retention, a topic made anew): restore it, or begin a new epoch",
+		return fmt.Errorf("source %d goes on with fact %d behind fact %d: %w; the facts topic lost records (retention, a topic made anew): restore it, or start anew: another prefix, an empty data directory, another ClickHouse database",
 			facts.From, facts.Seq, mark.Mark, ErrGap)
 	}
 	for i := range facts.Facts {

@@ -125,7 +125,7 @@ func TestStepsStop(t *testing.T) {
 		gap  bool
 		want []string
 	}{
-		{"at a gap", gap(event), true, []string{"facts partition 4, offset 1", "source 2 goes on with fact 3 behind fact 1", "new epoch"}},
+		{"at a gap", gap(event), true, []string{"facts partition 4, offset 1", "source 2 goes on with fact 3 behind fact 1", "start anew"}},
 		{"at a marker behind a gap", gap(), true, []string{"source 2 goes on with fact 3 behind fact 1"}},
 		{"at a record that does not decode", func(w *writer) {
 			w.records = append(w.records, Record{Offset: 1, Time: begin + 1000, Value: []byte{9, 9}})
