@@ -75,7 +75,7 @@ func Steady(series []Sample, from, to float64) []Trend {
 			t.Flat = t.To-t.From <= most
 			t.Why = fmt.Sprintf("%+.3g in %.0f s (%+.3g an hour); flat is at most %+.3g", t.To-t.From, t.Seconds, t.PerHour, most)
 			if !t.Judged {
-				t.Why = fmt.Sprintf("%+.3g in %.0f s (%+.3g an hour): it keeps what retention says", t.To-t.From, t.Seconds, t.PerHour)
+				t.Why = fmt.Sprintf("%+.3g in %.0f s (%+.3g an hour); told, not judged", t.To-t.From, t.Seconds, t.PerHour)
 			}
 			list = append(list, t)
 		}
