@@ -28,7 +28,7 @@ type Config struct {
 	Prefix      string             // of topics and consumer groups
 	DataDir     string             // of the store
 	Replication int                // of topics that are created; 0: the broker's default
-	CacheBytes  int64              // of profiles in memory, for all partitions of the process; 0: four times machine.DefaultCacheBytes
+	CacheBytes  int64              // of profiles in memory, for all partitions of the process; 0: DefaultCacheBytes
 	Catalog     []byte             // YAML to publish at the start; nil: keep what is active
 	First       []byte             // YAML to publish if Catalog is nil and none ever was
 	Deployment  schemas.Deployment // proposal for a deployment that does not exist yet
@@ -249,9 +249,12 @@ func (n *Node) runMachine(ctx context.Context, q int) error {
 	}
 }
 
+// DefaultCacheBytes is what the profiles of a process may take in memory if nobody says.
+const DefaultCacheBytes = 4 * machine.DefaultCacheBytes
+
 // cacheShare is what each machine of this process may hold in memory, in bytes.
 func (n *Node) cacheShare() int64 {
-	all := cmp.Or(n.config.CacheBytes, 4*machine.DefaultCacheBytes)
+	all := cmp.Or(n.config.CacheBytes, DefaultCacheBytes)
 	return all / max(1, n.assigned.Load())
 }
 

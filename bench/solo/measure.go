@@ -89,8 +89,7 @@ func (r *rig) apply(records [][]byte) error {
 		return err
 	}
 	if pipeline.CutDue(r.m) {
-		cut := r.m.Cut()
-		if err := r.commit(cut); err != nil {
+		if err := r.commit(r.m.Cut()); err != nil {
 			return err
 		}
 	}

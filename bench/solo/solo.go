@@ -170,8 +170,7 @@ func (r *rig) begin() error {
 
 // checkpoint commits what has changed.
 func (r *rig) checkpoint() error {
-	cut := r.m.Cut()
-	return r.commit(cut)
+	return r.commit(r.m.Cut())
 }
 
 // events applies the next n events of the plan, unmeasured.

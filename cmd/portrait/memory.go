@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"portrait/pipeline"
 )
 
 // What the heap may take: the profiles in memory twice, and beside them the tables of the store and what builds them, fetched
@@ -14,14 +16,13 @@ import (
 // is when garbage is collected, would be 4 GB where 2 will do: a table that is being built is 120 MB for a second, and
 // each time it happened to be there the heap grew by half a gigabyte and stayed.
 const (
-	defaultCacheMB = 1024
 	besideProfiles = 1536 << 20
 	limitEvery     = 10 * time.Second
 )
 
 // heapLimit is a soft limit in bytes, never so tight that collecting would be all that the process does.
 func heapLimit(cacheMB int, live uint64) int64 {
-	return max(2*int64(cmp.Or(cacheMB, defaultCacheMB))<<20+besideProfiles, 2*int64(live))
+	return max(2*cmp.Or(int64(cacheMB)<<20, pipeline.DefaultCacheBytes)+besideProfiles, 2*int64(live))
 }
 
 // boundHeap keeps the runtime's limit at heapLimit until ctx ends, unless GOMEMLIMIT says what it is.
