@@ -77,7 +77,7 @@ func TestAnotherDeploymentIsRefused(t *testing.T) {
 
 // A database that was filled before it said whose it is belongs to the first that asks.
 func TestOldDatabaseIsAdopted(t *testing.T) {
-	e := startTestEngine(t, t.TempDir())
+	e := keepTestEngine(t)
 	files, err := fs.ReadDir(schemas.ClickHouse(), ".")
 	if err != nil {
 		t.Fatal(err)

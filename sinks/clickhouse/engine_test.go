@@ -124,7 +124,27 @@ func startTestEngine(t *testing.T, dir string) *Engine {
 	return e
 }
 
-func connect(t *testing.T, e *Engine, user string) driver.Conn {
+// keepTestEngine is for tests of the database: as in the service, an engine that ends by itself is started again. It does so when it
+// loses a client at an unlucky moment (std::terminate in its TCPHandler), once in some hundred times that a test cuts a connection.
+func keepTestEngine(t *testing.T) *Kept {
+	t.Helper()
+	k, err := KeepEngine(t.Context(), EngineConfig{Dir: t.TempDir(), Log: t.Output()}, func(err error) { t.Log(err) })
+	skipWithoutEngine(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := k.Close(); err != nil {
+			t.Logf("close engine: %v", err)
+		}
+	})
+	return k
+}
+
+// addressed is an Engine or a Kept.
+type addressed interface{ Addr() string }
+
+func connect(t *testing.T, e addressed, user string) driver.Conn {
 	t.Helper()
 	conn, err := ch.Open(&ch.Options{Addr: []string{e.Addr()}, Auth: ch.Auth{Username: user}})
 	if err != nil {

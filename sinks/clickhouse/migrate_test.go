@@ -12,9 +12,9 @@ import (
 )
 
 // startDatabase starts an engine with all migrations applied and returns a connection to it.
-func startDatabase(t *testing.T) (*Engine, driver.Conn) {
+func startDatabase(t *testing.T) (*Kept, driver.Conn) {
 	t.Helper()
-	e := startTestEngine(t, t.TempDir())
+	e := keepTestEngine(t)
 	if err := Migrate(t.Context(), e.DSN()); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestMigrateTwiceIsOnce(t *testing.T) {
 
 // A position that was stored before blocks could be longer than a second is one of a sink that is up to date.
 func TestMigratePositionsWithoutUntil(t *testing.T) {
-	e := startTestEngine(t, t.TempDir())
+	e := keepTestEngine(t)
 	old := fstest.MapFS{}
 	for _, name := range []string{"0001_positions.sql", "0002_events.sql", "0003_identity.sql", "0004_profiles.sql", "0005_aggregates.sql", "0006_views.sql", "0007_accounting.sql"} {
 		text, err := fs.ReadFile(schemas.ClickHouse(), name)

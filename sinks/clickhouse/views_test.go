@@ -210,7 +210,7 @@ func TestReaderUsesTheViews(t *testing.T) {
 	}
 }
 
-func readerOf(t *testing.T, e *Engine) driver.Conn {
+func readerOf(t *testing.T, e *Kept) driver.Conn {
 	t.Helper()
 	return connectDatabase(t, fmt.Sprintf("clickhouse://%s@%s/%s", Reader, e.Addr(), DefaultDatabase))
 }
