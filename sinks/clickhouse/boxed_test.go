@@ -3,29 +3,34 @@ package clickhouse
 import (
 	"context"
 	"errors"
+	"math"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // boxed stands between the sink and the server and counts what the sink asks for. At the chosen
-// operation the process dies: before the server hears of it, or after, with the answer lost.
+// operation the process dies, once: before the server hears of it, or after an insert, with the answer lost. If that one fails by
+// itself it is the next that works.
 type boxed struct {
 	driver.Conn
 	operations int
 	inserts    map[int]bool // which operations were inserts
-	dieAt      int
+	dieAt      int // never, once it has died
 	after      bool
 	die        func()
 }
 
+const never = math.MaxInt
+
 var errDied = errors.New("the process died here")
 
 func (b *boxed) step(after bool) error {
-	if b.operations == b.dieAt && after == b.after {
-		b.die()
-		return errDied
+	if b.operations < b.dieAt || after != b.after {
+		return nil
 	}
-	return nil
+	b.dieAt = never
+	b.die()
+	return errDied
 }
 
 func (b *boxed) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {

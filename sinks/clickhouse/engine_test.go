@@ -165,14 +165,25 @@ func mustExec(t *testing.T, conn driver.Conn, query string) {
 	}
 }
 
-// ask returns the single value of a query as text.
+// ask returns the single value of a query as text. An engine that is being started again is waited for.
 func ask(t *testing.T, conn driver.Conn, query string) string {
 	t.Helper()
-	var s string
-	if err := conn.QueryRow(t.Context(), "SELECT toString(("+query+"))").Scan(&s); err != nil {
-		t.Fatalf("%s: %v", query, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		var s string
+		err := conn.QueryRow(ctx, "SELECT toString(("+query+"))").Scan(&s)
+		if err == nil {
+			return s
+		}
+		var answer *ch.Exception
+		if errors.As(err, &answer) || ctx.Err() != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		<-again.C
 	}
-	return s
 }
 
 func TestEngineKeepsDataAfterKill(t *testing.T) {

@@ -84,7 +84,7 @@ func TestSinkStoresEverythingOnce(t *testing.T) {
 
 func TestSinkRestartedAtEveryPoint(t *testing.T) {
 	_, conn := startDatabase(t)
-	count := &boxed{Conn: conn, dieAt: -1, inserts: map[int]bool{}}
+	count := &boxed{Conn: conn, dieAt: never, inserts: map[int]bool{}}
 	c := testConfig(1)
 	s, err := New(count, c)
 	if err != nil {
@@ -126,7 +126,7 @@ func TestSinkRestartedAtEveryPoint(t *testing.T) {
 
 func TestSinkRepeatsWhenAnAnswerIsLost(t *testing.T) {
 	_, conn := startDatabase(t)
-	count := &boxed{Conn: conn, dieAt: -1, inserts: map[int]bool{}}
+	count := &boxed{Conn: conn, dieAt: never, inserts: map[int]bool{}}
 	c := testConfig(1)
 	runToEnd(t, count, c, mixedLog(c.Deployment, 12))
 	for operation := range count.inserts {
@@ -189,7 +189,7 @@ func TestEngineKilledInMidBlock(t *testing.T) {
 			t.Error(err)
 		}
 		<-engine.Done()
-		kill.dieAt += 20
+		kill.dieAt = kill.operations + 20
 	}
 	c := testConfig(1)
 	c.Trouble = func(error) { // the operator, who restarts it on the same ports
