@@ -249,7 +249,7 @@ func (o *outlet) repeat(ctx context.Context, encoded []byte, records int) bool {
 		if !o.held(ctx) {
 			return false
 		}
-		err := o.producer.post.deliver(ctx, o.place, encoded)
+		err := o.producer.post.deliver(ctx, o.place, encoded, records)
 		if err == nil {
 			return true
 		}

@@ -15,8 +15,14 @@ import (
 const maxTogether = 4 << 20
 
 // gather is how long the first batch waits for those of other outlets, whose gaps end at the same time: a few goroutines'
-// turns.
-const gather = 200 * time.Microsecond
+// turns. Only a busy post waits, one of busyRate records per second in the last busySpan or so: at 2,000 events/s (4,600
+// records) a batch seldom has company, and the waiting, which makes gaps grow, was 6.3 ms of latency instead of 3.6; at 20,000
+// a post that does not wait costs 8 % more CPU.
+const (
+	gather   = 200 * time.Microsecond
+	busyRate = 20_000
+	busySpan = 100 * time.Millisecond
+)
 
 // errNotAnswered is what a batch gets whose request ended without a word about it.
 var errNotAnswered = errors.New("the broker's answer does not name this partition")
@@ -49,15 +55,22 @@ type post struct {
 
 	mu      sync.Mutex
 	parcels []*parcel
+	records uint64 // ever handed over
+
+	// Of run:
+	busy   bool
+	looked time.Duration // since the producer began, when busy was found out
+	seen   uint64        // of records, then
 }
 
 func newPost(p *Producer) *post { return &post{producer: p, wake: make(chan struct{}, 1)} }
 
 // deliver sends a batch with the next request and returns what the broker said. When ctx ends it may still be under way.
-func (o *post) deliver(ctx context.Context, at place, encoded []byte) error {
+func (o *post) deliver(ctx context.Context, at place, encoded []byte, records int) error {
 	p := &parcel{place: at, encoded: encoded, done: make(chan error, 1)}
 	o.mu.Lock()
 	o.parcels = append(o.parcels, p) // bounded: one per outlet
+	o.records += uint64(records)
 	o.mu.Unlock()
 	signal(o.wake)
 	select {
@@ -78,7 +91,7 @@ func (o *post) run() {
 		case <-ctx.Done():
 			return
 		}
-		if !pause(ctx, gather) {
+		if o.isBusy(time.Since(o.producer.base)) && !pause(ctx, gather) {
 			return
 		}
 		for {
@@ -94,6 +107,18 @@ func (o *post) run() {
 			gap = grow(gap, o.producer.config.Together)
 		}
 	}
+}
+
+// isBusy looks again once the last look is old enough, now being the time since the producer began.
+func (o *post) isBusy(now time.Duration) bool {
+	if span := now - o.looked; span >= busySpan {
+		o.mu.Lock()
+		records := o.records
+		o.mu.Unlock()
+		o.busy = float64(records-o.seen) >= busyRate*span.Seconds()
+		o.looked, o.seen = now, records
+	}
+	return o.busy
 }
 
 // take removes what goes into the next request.
