@@ -15,7 +15,7 @@ type boxed struct {
 	driver.Conn
 	operations int
 	inserts    map[int]bool // which operations were inserts
-	dieAt      int // never, once it has died
+	dieAt      int          // never, once it has died
 	after      bool
 	die        func()
 }

@@ -210,6 +210,17 @@ func TestEngineKeepsDataAfterKill(t *testing.T) {
 	}
 }
 
+// A name that the engine does not know, or the wrong place in the file, would be ignored without a word.
+func TestEngineTakesItsSettings(t *testing.T) {
+	conn := connect(t, startTestEngine(t, t.TempDir()), "default")
+	if got := ask(t, conn, "SELECT value FROM system.merge_tree_settings WHERE name = 'merge_selector_base' AND changed"); got != "16" {
+		t.Errorf("merge_selector_base is %s, want 16", got)
+	}
+	if got := ask(t, conn, "SELECT value FROM system.server_settings WHERE name = 'mark_cache_size' AND changed"); got != "268435456" {
+		t.Errorf("mark_cache_size is %s, want 268435456", got)
+	}
+}
+
 func TestEngineReaderMayOnlyRead(t *testing.T) {
 	e := startTestEngine(t, t.TempDir())
 	mustExec(t, connect(t, e, "default"), "CREATE TABLE seen (n Int32) ENGINE = MergeTree ORDER BY n")
