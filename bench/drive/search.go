@@ -18,41 +18,48 @@ type Search struct {
 	P99        float64       // ms
 	Precision  float64       // exploring ends when the gap is this part of the rate
 	Say        func(format string, args ...any)
-	Try        func(ctx context.Context, rate float64, window time.Duration) (Window, error)
+	// Try drives a window; it may give it up once more than Hopeless of the traffic is behind.
+	Try func(ctx context.Context, rate float64, window time.Duration) (Window, error)
 }
 
-// Run explores by doubling and halving, each rate that fails twice, then confirms; a rate that fails a confirmation is lowered and confirmed anew: by
-// Precision, by twice that after the next failure, and so on up to a quarter, because each takes minutes and short trials flatter by
-// more than they differ. With time left it goes back up half-way. The rate returned was held Confirm times in a row; 0: none
-// was within the budget.
+// Hopeless is the lag, as a time of traffic, beyond which a window cannot be held any more: the events of that time but for
+// the last P99 are late already, and they are a twentieth of the window.
+func (s *Search) Hopeless(window time.Duration) time.Duration {
+	return time.Duration(s.P99*float64(time.Millisecond)) + max(window/20, time.Second)
+}
+
+// Run explores by doubling and halving, each rate that fails twice unless it was given up, then confirms; a rate that fails a
+// confirmation is lowered and confirmed anew: by Precision, by twice that after the next failure, and so on, or to what was worked off
+// meanwhile if that is less, up to a quarter, because each takes minutes and short trials flatter by more than they differ. With time
+// left it goes back up half-way. The rate returned was held Confirm times in a row; 0: none was within the budget.
 func (s *Search) Run(ctx context.Context) (rate float64, trials []Trial, err error) {
 	deadline := time.Now().Add(s.Budget)
 	confirming := time.Duration(s.Confirm) * (s.Long + s.Warmup)
-	try := func(r float64, long bool) (bool, error) {
+	try := func(r float64, long bool) (*Trial, error) {
 		window := s.Short
 		if long {
 			window = s.Long
 		}
 		w, err := s.Try(ctx, r, window)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		t := Trial{Rate: r, Confirm: long, Window: w}
 		t.Held, t.Why = Held(&w, r, s.P99)
 		trials = append(trials, t)
 		s.Say("%.0f events/s: p99 %.1f ms, lag %d events: %s", r, w.Latency.P99, w.LagAfter, map[bool]string{true: "held", false: t.Why}[t.Held])
-		return t.Held, nil
+		return &t, nil
 	}
 	low, high := 0.0, math.Inf(1)
 	for r := s.From; time.Until(deadline) > confirming; {
-		held, err := try(r, false)
-		if err == nil && !held { // a burst in a few seconds says little, and all higher rates would be ruled out by it
-			held, err = try(r, false)
+		t, err := try(r, false)
+		if err == nil && !t.Held && !t.Window.GivenUp { // a burst in a few seconds says little, and all higher rates would be ruled out by it
+			t, err = try(r, false)
 		}
 		if err != nil {
 			return 0, trials, err
 		}
-		if held {
+		if t.Held {
 			low = r
 		} else {
 			high = r
@@ -75,23 +82,23 @@ func (s *Search) Run(ctx context.Context) (rate float64, trials []Trial, err err
 
 // settle confirms a rate or lowers it, and goes back up half-way while there is time.
 func (s *Search) settle(ctx context.Context, r float64, deadline time.Time, confirming time.Duration,
-	try func(rate float64, long bool) (bool, error)) (best float64, err error) {
+	try func(rate float64, long bool) (*Trial, error)) (best float64, err error) {
 	failed := math.Inf(1) // the lowest rate that did
 	for step := s.Precision; r >= 100; {
-		held := true
-		for n := 0; n < s.Confirm && held; n++ {
-			if held, err = try(r, true); err != nil {
+		var t *Trial
+		for n := 0; n < s.Confirm && (t == nil || t.Held); n++ {
+			if t, err = try(r, true); err != nil {
 				return 0, err
 			}
 		}
-		if held {
+		if t == nil || t.Held {
 			best = r
 		} else {
 			failed = r
 		}
 		switch {
 		case best == 0:
-			r, step = math.Floor(r*(1-step)), min(2*step, 0.25)
+			r, step = math.Floor(max(r*(1-lowerMost), min(r*(1-step), t.Window.answered()*(1-s.Precision)))), min(2*step, lowerMost)
 			if time.Until(deadline) < 0 {
 				return 0, nil
 			}
@@ -104,12 +111,22 @@ func (s *Search) settle(ctx context.Context, r float64, deadline time.Time, conf
 	return best, ctx.Err()
 }
 
+// lowerMost is the part by which a rate that failed is lowered at most.
+const lowerMost = 0.25
+
+// answered is how many events a second were worked off.
+func (w *Window) answered() float64 {
+	return (float64(w.HandedOver) - float64(w.LagAfter-w.LagBefore)) / w.Seconds
+}
+
 // Held says whether a window held its rate: it kept its plan, its lag at the end is below a second of traffic and has
 // not grown by a third of one over the window, and p99 is at most so many ms. If not, why.
 func Held(w *Window, rate, p99 float64) (held bool, why string) {
 	switch {
 	case !w.Kept:
 		return false, fmt.Sprintf("%.1f %% of the plan were handed over", 100*float64(w.HandedOver)/float64(max(1, w.Planned)))
+	case w.GivenUp:
+		return false, fmt.Sprintf("given up after %.0f s, %d events behind", w.Seconds, w.LagAfter)
 	case w.Unanswered > 0:
 		return false, fmt.Sprintf("%d events were not counted %v later", w.Unanswered, settleMost)
 	case float64(w.LagAfter) >= rate:

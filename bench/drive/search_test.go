@@ -25,17 +25,26 @@ func TestSearch(t *testing.T) {
 		{"nothing is held", 0, 0, 20_000, 1e6, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := Search{From: c.from, Most: c.most, Short: time.Second, Long: time.Minute, Confirm: 3, Budget: time.Hour, P99: 500, Precision: 0.05,
+			s := Search{From: c.from, Most: c.most, Short: 8 * time.Second, Long: time.Minute, Confirm: 3, Budget: time.Hour, P99: 500, Precision: 0.05,
 				Say: func(string, ...any) {}}
+			var took, wasted float64 // s
 			s.Try = func(_ context.Context, rate float64, window time.Duration) (Window, error) {
 				limit := c.limit
 				if window == s.Long {
 					limit = c.confirm
 				}
-				w := Window{Seconds: window.Seconds(), Planned: 100, HandedOver: 100, Kept: true, Samples: 1, Latency: bench.Latency{P99: 20}}
+				w := Window{Seconds: window.Seconds(), Kept: true, Samples: 1, Latency: bench.Latency{P99: 20}}
 				if rate > limit {
 					w.LagTrend = rate - limit
+					if after := s.Hopeless(window).Seconds() * rate / w.LagTrend; after < w.Seconds {
+						w.Seconds, w.GivenUp = after, true
+					}
 					w.LagAfter = int64(w.LagTrend*w.Seconds + 2*rate)
+				}
+				w.Planned = int64(rate * w.Seconds)
+				w.HandedOver = w.Planned
+				if took += w.Seconds; window == s.Long && rate > limit {
+					wasted += w.Seconds
 				}
 				return w, nil
 			}
@@ -45,6 +54,9 @@ func TestSearch(t *testing.T) {
 			}
 			if math.Abs(got-c.want) > c.within*c.want || got > c.confirm {
 				t.Errorf("found %.0f, want %.0f; %d trials", got, c.want, len(trials))
+			}
+			if wasted > 2.5*s.Long.Seconds() { // of 7 minutes
+				t.Errorf("%.0f of %.0f s went into long trials that failed", wasted, took)
 			}
 			if got > 0 {
 				confirmed := 0

@@ -2,6 +2,7 @@ package drive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime/pprof"
@@ -100,7 +101,8 @@ type Stretch struct {
 	Warmup   time.Duration
 	Duration time.Duration // of each window
 	Windows  int
-	Profile  io.Writer // gets a CPU profile of the windows; nil: none
+	Behind   time.Duration // end the last window early once so much of its traffic is behind; 0: never
+	Profile  io.Writer     // gets a CPU profile of the windows; nil: none
 }
 
 // graceful is how long after its planned end a stretch may still hand over what was held up.
@@ -125,11 +127,11 @@ func (d *Driver) Run(ctx context.Context, s Stretch) ([]Window, error) {
 	go stages.As(sending, stages.Generator, func(ctx context.Context) {
 		sent <- d.send(ctx, last.to, last.start.Add(s.Duration+graceful), late)
 	})
-	err = d.measure(ctx, list, s.Profile)
-	if err != nil {
+	err = d.measure(ctx, list, &s)
+	if err != nil || last.givenUp {
 		cancel()
 	}
-	if failed := <-sent; err == nil {
+	if failed := <-sent; err == nil && !(last.givenUp && errors.Is(failed, context.Canceled)) {
 		err = failed
 	}
 	if err == nil {
@@ -142,7 +144,7 @@ func (d *Driver) Run(ctx context.Context, s Stretch) ([]Window, error) {
 	for k, w := range list {
 		out[k] = w.result(late.Total(latency.Lateness))
 		out[k].Unanswered = max(0, d.Lag())
-		out[k].LagTrend = trend(d.between(w.start, w.start.Add(w.length)))
+		out[k].LagTrend = trend(d.between(w.start, w.after.at))
 	}
 	return out, d.Err()
 }
@@ -175,13 +177,13 @@ func windows(first int64, start time.Time, s *Stretch) []*window {
 }
 
 // measure takes the figures at the edges of the windows.
-func (d *Driver) measure(ctx context.Context, list []*window, profile io.Writer) error {
+func (d *Driver) measure(ctx context.Context, list []*window, s *Stretch) error {
 	for k, w := range list {
 		if err := bench.Pause(ctx, time.Until(w.start)); err != nil {
 			return err
 		}
-		if k == 0 && profile != nil {
-			if err := pprof.StartCPUProfile(profile); err != nil {
+		if k == 0 && s.Profile != nil {
+			if err := pprof.StartCPUProfile(s.Profile); err != nil {
 				return fmt.Errorf("CPU profile: %w", err)
 			}
 			defer pprof.StopCPUProfile()
@@ -192,7 +194,7 @@ func (d *Driver) measure(ctx context.Context, list []*window, profile io.Writer)
 		}
 	}
 	last := list[len(list)-1]
-	err := bench.Pause(ctx, time.Until(last.start.Add(last.length)))
+	err := last.await(ctx, s, d.Lag)
 	last.after = d.edge()
 	return err
 }

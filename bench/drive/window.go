@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"context"
 	"maps"
 	"time"
 
@@ -16,6 +17,7 @@ type window struct {
 	length        time.Duration
 	recorder      *latency.Recorder
 	before, after edge
+	givenUp       bool // before its end
 }
 
 // edge is what was read at the edge of a window.
@@ -47,13 +49,34 @@ func (d *Driver) processes() map[string]int {
 	return all
 }
 
+// behindPoll is how often a window looks whether it should be given up.
+const behindPoll = 100 * time.Millisecond
+
+// await waits for the end of the window, or until more is behind than the stretch allows, all of it its own.
+func (w *window) await(ctx context.Context, s *Stretch, lag func() int64) error {
+	for left := w.length; left > 0; left = time.Until(w.start.Add(w.length)) {
+		w.givenUp = s.Behind > 0 && time.Since(w.start) >= s.Behind && float64(lag()) > s.Rate*s.Behind.Seconds()
+		if w.givenUp {
+			return nil
+		}
+		if s.Behind > 0 {
+			left = min(left, behindPoll)
+		}
+		if err := bench.Pause(ctx, left); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Window is what one window showed.
 type Window struct {
 	Seconds    float64            `json:"seconds"`
 	Planned    int64              `json:"planned"`
-	HandedOver int64              `json:"handed_over"` // of the plan by its end
-	Kept       bool               `json:"kept"`        // at least 99 % of the plan
-	Latency    bench.Latency      `json:"latency_ms"`  // planned instant of an event to its tag change received
+	HandedOver int64              `json:"handed_over"`        // of the plan by its end
+	Kept       bool               `json:"kept"`               // at least 99 % of the plan
+	GivenUp    bool               `json:"given_up,omitempty"` // ended early, hopelessly behind; what was handed over is its plan
+	Latency    bench.Latency      `json:"latency_ms"`         // planned instant of an event to its tag change received
 	Merge      bench.Latency      `json:"merge_latency_ms"`
 	Hiccups    bench.Latency      `json:"hiccups_ms"`
 	Lateness   bench.Latency      `json:"lateness_ms"` // of handing over; of the whole stretch
@@ -80,6 +103,9 @@ func (w *window) result(late bench.Latency) Window {
 		Samples: w.recorder.Count(latency.Event), LagBefore: w.before.lag, LagAfter: w.after.lag,
 		CPU: map[string]float64{}, CPUCores: map[string]float64{},
 		Spectrum: w.recorder.Spectrum(latency.Event), Jitter: w.recorder.Spectrum(latency.Hiccup)}
+	if r.GivenUp = w.givenUp; w.givenUp {
+		r.Planned = r.HandedOver
+	}
 	r.Kept = float64(r.HandedOver) >= keepShare*float64(r.Planned)
 	events := float64(max(1, w.after.handed-w.before.handed))
 	for name, t := range w.after.cpu {

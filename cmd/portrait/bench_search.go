@@ -61,7 +61,7 @@ func benchSearch(ctx context.Context, o *benchTarget, search drive.Search) (*dri
 	defer s.Close()
 	search.Say = s.say
 	search.Try = func(ctx context.Context, rate float64, window time.Duration) (drive.Window, error) {
-		windows, err := s.driver.Run(ctx, drive.Stretch{Rate: rate, Warmup: search.Warmup, Duration: window, Windows: 1})
+		windows, err := s.driver.Run(ctx, drive.Stretch{Rate: rate, Warmup: search.Warmup, Duration: window, Windows: 1, Behind: search.Hopeless(window)})
 		if err != nil {
 			return drive.Window{}, err
 		}
