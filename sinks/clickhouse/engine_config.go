@@ -12,7 +12,7 @@ const Reader = "portrait_reader"
 
 // serverConfig keeps the engine small beside the pipeline: two cores are shared. Caches are bounded
 // because a laptop's memory is. Merges take some sixteen parts at once instead of five, so that a row is written again less often:
-// of the CPU of ClickHouse at 20,000 to 60,000 events/s that is a sixth to a quarter (bench/README.md), for a few more parts to read.
+// of the CPU of ClickHouse at 20,000 to 60,000 events/s that is a sixth to a half (bench/README.md), for a few more parts to read.
 const serverConfig = `<clickhouse>
   <users_config>USERS</users_config>
   <mark_cache_size>268435456</mark_cache_size>

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	osexec "os/exec"
@@ -116,11 +117,7 @@ func startTestEngine(t *testing.T, dir string) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Logf("close engine: %v", err)
-		}
-	})
+	closeAtEnd(t, "engine", e)
 	return e
 }
 
@@ -133,12 +130,18 @@ func keepTestEngine(t *testing.T) *Kept {
 	if err != nil {
 		t.Fatal(err)
 	}
+	closeAtEnd(t, "engine", k)
+	return k
+}
+
+// closeAtEnd closes what a test leaves open; that it had ended before is not the test's business.
+func closeAtEnd(t *testing.T, what string, c io.Closer) {
+	t.Helper()
 	t.Cleanup(func() {
-		if err := k.Close(); err != nil {
-			t.Logf("close engine: %v", err)
+		if err := c.Close(); err != nil {
+			t.Logf("close %s: %v", what, err)
 		}
 	})
-	return k
 }
 
 // addressed is an Engine or a Kept.
@@ -150,11 +153,7 @@ func connect(t *testing.T, e addressed, user string) driver.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := conn.Close(); err != nil {
-			t.Logf("close connection: %v", err)
-		}
-	})
+	closeAtEnd(t, "connection", conn)
 	return conn
 }
 

@@ -27,11 +27,7 @@ func connectDatabase(t *testing.T, dsn string) driver.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := conn.Close(); err != nil {
-			t.Logf("close connection: %v", err)
-		}
-	})
+	closeAtEnd(t, "connection", conn)
 	return conn
 }
 
