@@ -2,6 +2,7 @@ package drive
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"portrait/bench/latency"
@@ -22,14 +23,16 @@ func TestWindowGivenUp(t *testing.T) {
 		{"beyond it, but not yet of its own", time.Second, 1e9, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			start := time.Now()
-			w := &window{start: start, length: 400 * time.Millisecond}
-			if err := w.await(t.Context(), &Stretch{Rate: 1000, Behind: c.behind}, func() int64 { return c.lag }); err != nil {
-				t.Fatal(err)
-			}
-			if took := time.Since(start); w.givenUp != c.want || c.want != (took < w.length) {
-				t.Errorf("given up: %v after %v of %v, want %v", w.givenUp, took, w.length, c.want)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				w := &window{start: start, length: 400 * time.Millisecond}
+				if err := w.await(t.Context(), &Stretch{Rate: 1000, Behind: c.behind}, func() int64 { return c.lag }); err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(start); w.givenUp != c.want || c.want != (took < w.length) {
+					t.Errorf("given up: %v after %v of %v, want %v", w.givenUp, took, w.length, c.want)
+				}
+			})
 		})
 	}
 	w := &window{from: 100, to: 500, givenUp: true, recorder: latency.NewRecorder()}
