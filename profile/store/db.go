@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -59,12 +60,33 @@ func (db *DB) open() error {
 	if err := inspect(db.dir, settings); err != nil {
 		return err
 	}
+	if err := removeUnborn(db.dir); err != nil {
+		return err
+	}
 	b, err := badger.Open(settings)
 	if err != nil {
 		return classify(err)
 	}
 	db.badger = b
 	db.readers.renew(b.NewTransaction(false))
+	return nil
+}
+
+// removeUnborn removes tables in memory that a process was killed over between making the file and giving it its size. Nothing was
+// written to them yet; Badger refuses to open them.
+func removeUnborn(dir string) error {
+	names, err := filepath.Glob(filepath.Join(dir, "*.mem"))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if at, err := os.Stat(name); err != nil || at.Size() > 0 {
+			continue // what is wrong with it Badger will say
+		}
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
